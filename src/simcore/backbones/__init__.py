@@ -1,0 +1,26 @@
+"""Encoder networks by name, and encoders as artefacts."""
+
+from simcore.backbones.encoder import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Encoder,
+    EncoderCard,
+    create_random_encoder,
+    load_state,
+    normalise,
+    state_fingerprint,
+)
+from simcore.backbones.registry import create_backbone, list_backbones
+
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "Encoder",
+    "EncoderCard",
+    "create_backbone",
+    "create_random_encoder",
+    "list_backbones",
+    "load_state",
+    "normalise",
+    "state_fingerprint",
+]

@@ -1,0 +1,26 @@
+"""Small tables: manifests, coresets, traces, comparisons."""
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+from kedro_datasets._typing import TablePreview
+from kedro_datasets.pandas import ParquetDataset
+
+from simcore.datasets.atomic import AtomicDataset
+
+
+class TableDataset(AtomicDataset[pd.DataFrame, pd.DataFrame]):
+    """A pandas frame in one Parquet file, through `kedro_datasets.pandas.ParquetDataset`, saved atomically."""
+
+    def _write(self, data: pd.DataFrame, path: Path) -> None:
+        ParquetDataset(filepath=path.as_posix(), save_args={"index": False}).save(data)
+
+    def _read(self, path: Path) -> pd.DataFrame:
+        return ParquetDataset(filepath=path.as_posix()).load()
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Return the first rows for kedro-viz, reading no more than those."""
+        batch = next(pq.ParquetFile(Path(self._get_load_path())).iter_batches(batch_size=nrows), None)
+        frame = pd.DataFrame() if batch is None else batch.to_pandas()
+        return TablePreview(frame.to_dict(orient="split"))

@@ -1,0 +1,140 @@
+"""Hooks: parameters checked as a whole, and everything a run leaves in MLflow."""
+
+import logging
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.io.core import AbstractVersionedDataset
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from pydantic import BaseModel
+
+from simcore.parameters import check_parameters
+from simcore.tracking import Tracker, current_tracker, flatten, set_tracker
+
+LOGGER = logging.getLogger(__name__)
+
+
+class ParametersHook:
+    """Checks the whole parameter tree before anything runs; Kedro alone checks only what the nodes name."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Refuse unknown parameters, wrong types and values out of range in one sentence."""
+        check_parameters(context.params)
+
+    @hook_impl(tryfirst=True)
+    def before_node_run(self, inputs: dict[str, Any]) -> None:
+        """Show typed parameters to tracking as plain values, so that it can compare runs by each of them."""
+        for name, value in inputs.items():
+            if isinstance(value, BaseModel):
+                inputs[name] = value.model_dump(mode="json")
+
+
+def _git(project: Path, *arguments: str) -> str:
+    """Return what git says of the project; empty where it is no checkout or git is not installed."""
+    try:
+        answer = subprocess.run(  # noqa: S603 fixed arguments, no shell
+            ["git", "-C", str(project), *arguments],  # noqa: S607 git is looked up as a user would
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
+
+
+class TrackingHook:
+    """One MLflow run per command, one child per arm and seed, with equal columns."""
+
+    def __init__(self) -> None:
+        self._project = Path.cwd()
+        self._parameters: dict[str, Any] = {}
+        self._nodes_run = 0
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Remember what the run's tags and columns need."""
+        self._project = Path(context.project_path)
+        self._parameters = flatten(check_parameters(context.params).model_dump(mode="json"))
+
+    @hook_impl(trylast=True)
+    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        """Tag the run that kedro-mlflow has opened, and offer it to the nodes."""
+        import mlflow
+
+        self._nodes_run = 0
+        run = mlflow.active_run()
+        if run is None:
+            set_tracker(None)
+            return
+        tags = {
+            "git.revision": _git(self._project, "rev-parse", "HEAD"),
+            "git.dirty": str(bool(_git(self._project, "status", "--porcelain", "--untracked-files=no"))),
+            "save_version": str(run_params["run_id"]),
+        }
+        mlflow.set_tags(tags)
+        set_tracker(
+            Tracker(
+                tracking_uri=mlflow.get_tracking_uri(),
+                experiment_id=run.info.experiment_id,
+                run_id=run.info.run_id,
+                parameters=self._parameters,
+                tags=tags,
+            )
+        )
+
+    @hook_impl
+    def after_node_run(self) -> None:
+        """Count, to know at the end whether anything was made."""
+        self._nodes_run += 1
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
+        """Log artefacts whose catalog entry asks for it: `metadata: {mlflow: {metrics: true}}` or `{artifact_path: …}`."""
+        tracker, dataset = current_tracker(), self._catalog.get(dataset_name)
+        wish = (getattr(dataset, "metadata", None) or {}).get("mlflow", {})
+        if tracker is None or not wish:
+            return
+        if wish.get("metrics"):
+            tracker.log_metrics(data)
+        if "artifact_path" in wish and isinstance(dataset, AbstractVersionedDataset):
+            from mlflow.tracking import MlflowClient
+
+            client = MlflowClient(tracker.tracking_uri)
+            client.log_artifact(tracker.run_id, str(dataset._get_load_path()), wish["artifact_path"])
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
+        """Remember the catalog, which saved datasets are looked up in."""
+        self._catalog = catalog
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Close the children; a run that made nothing leaves no row behind; say where to look."""
+        tracker = current_tracker()
+        if tracker is not None:
+            tracker.close("FINISHED")
+            if self._nodes_run == 0:
+                from mlflow.tracking import MlflowClient
+
+                MlflowClient(tracker.tracking_uri).delete_run(tracker.run_id)
+                LOGGER.info("Everything was finished before: no new MLflow run.")
+        set_tracker(None)
+        report = catalog.get("report") if "report" in pipeline.all_outputs() else None
+        if report is not None:
+            LOGGER.info("Report: %s", report._get_load_path())
+            LOGGER.info("Pipeline graph: make viz (http://127.0.0.1:4141). Runs: make mlflow (http://127.0.0.1:5000).")
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Close the children as failed."""
+        tracker = current_tracker()
+        if tracker is not None:
+            tracker.close("FAILED")
+        set_tracker(None)

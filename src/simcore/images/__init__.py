@@ -1,0 +1,42 @@
+"""Images: where they are, what they are called, how they are decoded and seen."""
+
+from simcore.images.decode import decode
+from simcore.images.encoded import read_bytes
+from simcore.images.fingerprint import source_fingerprint
+from simcore.images.ingest import Ingested, read_source
+from simcore.images.manifest import (
+    MANIFEST_COLUMNS,
+    REJECTED_COLUMNS,
+    build_manifest,
+    check_manifest,
+    merge_manifests,
+)
+from simcore.images.pixels import IMAGENET_MEAN, IMAGENET_STD, eval_pixels, normalise
+from simcore.images.size import IMAGE_SIZES, ImageSize, choose_image_size
+from simcore.images.store import ImageStore
+from simcore.images.views import MultiViews, TwoViews, ViewDataset, ViewSettings
+
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "IMAGE_SIZES",
+    "MANIFEST_COLUMNS",
+    "REJECTED_COLUMNS",
+    "ImageSize",
+    "ImageStore",
+    "Ingested",
+    "MultiViews",
+    "TwoViews",
+    "ViewDataset",
+    "ViewSettings",
+    "build_manifest",
+    "check_manifest",
+    "choose_image_size",
+    "decode",
+    "eval_pixels",
+    "merge_manifests",
+    "normalise",
+    "read_bytes",
+    "read_source",
+    "source_fingerprint",
+]

@@ -1,0 +1,37 @@
+"""Self-supervised methods by name."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from simcore.errors import InputError
+from simcore.methods.base import Method
+from simcore.methods.simclr import SimCLR
+
+# One line adds a method.
+METHODS: dict[str, Callable[..., Method]] = {SimCLR.name: SimCLR}
+
+
+def create_method(name: str, backbone: nn.Module, **settings: Any) -> Method:
+    """Return the method `name` on `backbone`.
+
+    Args:
+        name: Key of `METHODS`.
+        backbone: Network from `create_backbone`.
+        settings: Keyword arguments of the method's class.
+
+    Raises:
+        InputError: If the name or a setting is unknown, or a value is not allowed.
+
+    Example:
+        >>> from simcore.backbones import create_backbone
+        >>> create_method("simclr", create_backbone("resnet10_small"), temperature=0.2).hyper_parameters
+        {'temperature': 0.2, 'projection_dim': 128}
+    """
+    if name not in METHODS:
+        raise InputError(f"Unknown method `{name}`. Choose one of {', '.join(sorted(METHODS))}.")
+    try:
+        return METHODS[name](backbone, **settings)
+    except TypeError as error:
+        raise InputError(f"Method `{name}` does not take these settings: {error}.") from error

@@ -1,0 +1,105 @@
+"""Typed parameters: one model a group of `conf/*/parameters/`, and the whole tree."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from simcore.errors import InputError
+from simcore.parameters.base import Parameters
+from simcore.parameters.data import ImageParameters, OpensetParameters, TargetParameters
+from simcore.parameters.evaluation import EvaluationParameters, ReportingParameters, RuntimeParameters
+from simcore.parameters.selection import ClusteringParameters, EmbeddingParameters, SelectionParameters
+from simcore.parameters.training import PretrainingParameters, RetrievalParameters, TrainingParameters
+
+# A key that Kedro and the catalog read from `--params`; it is no parameter of a node.
+CATALOG_KEYS = frozenset({"data_root"})
+
+
+class ParameterTree(Parameters):
+    """All parameters of a run."""
+
+    target: TargetParameters
+    openset: OpensetParameters
+    images: ImageParameters
+    retrieval: RetrievalParameters
+    embedding: EmbeddingParameters
+    clustering: ClusteringParameters
+    selection: SelectionParameters
+    pretraining: PretrainingParameters
+    evaluation: EvaluationParameters
+    reporting: ReportingParameters
+    runtime: RuntimeParameters
+
+
+def _locate(location: tuple[Any, ...]) -> tuple[tuple[str, ...], Any]:
+    """Return the path of names down the tree, and the model in which its last step stands.
+
+    Pydantic appends the tried branch of a union (`int`, `literal['auto']`) to a location; names end before it.
+    """
+    path: list[str] = []
+    holder: Any = ParameterTree
+    model: Any = ParameterTree
+    for step in location:
+        fields = getattr(model, "model_fields", None)
+        if fields is None or not isinstance(step, str):
+            break
+        path.append(step)
+        holder = model
+        if step not in fields:
+            break
+        model = fields[step].annotation
+    return tuple(path), holder
+
+
+def _sentence(problem: Any) -> str:
+    """Return one validation problem in words: what was given, what is allowed."""
+    path, model = _locate(problem["loc"])
+    name = ".".join(path)
+    if problem["type"] == "extra_forbidden":
+        allowed = sorted(model.model_fields)
+        near = difflib.get_close_matches(path[-1], allowed, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"allowed are: {', '.join(allowed)}"
+        return f"unknown parameter `{name}`; {hint}"
+    if problem["type"] == "missing":
+        return f"parameter `{name}` is missing; see conf/base/parameters for its meaning"
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ").removeprefix("should be ")
+    return f"parameter `{name}` is {problem['input']!r}, but should be {message}"
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> ParameterTree:
+    """Return the typed parameter tree.
+
+    Raises:
+        InputError: If a name is unknown, a type is wrong or a value is out of range; names all of them.
+    """
+    # Keys with a leading underscore hold YAML anchors.
+    tree = {key: value for key, value in parameters.items() if key not in CATALOG_KEYS and not key.startswith("_")}
+    try:
+        return ParameterTree.model_validate(
+            {key: value.model_dump() if isinstance(value, Parameters) else value for key, value in tree.items()}
+        )
+    except ValidationError as error:
+        sentences = [_sentence(problem) for problem in error.errors()]
+        raise InputError(
+            f"Wrong parameters: {'; '.join(dict.fromkeys(sentences))}. Change them in conf/ or with --params."
+        ) from error
+
+
+__all__ = [
+    "ClusteringParameters",
+    "EmbeddingParameters",
+    "EvaluationParameters",
+    "ImageParameters",
+    "OpensetParameters",
+    "ParameterTree",
+    "PretrainingParameters",
+    "ReportingParameters",
+    "RetrievalParameters",
+    "RuntimeParameters",
+    "SelectionParameters",
+    "TargetParameters",
+    "TrainingParameters",
+    "check_parameters",
+]

@@ -1,0 +1,1 @@
+"""Pipelines: one folder a stage, thin nodes over the domain rooms."""

@@ -1,0 +1,35 @@
+"""Nodes of the stage `embedding`: images to shards of embeddings."""
+
+from typing import Any
+
+import pandas as pd
+
+from simcore.backbones import Encoder
+from simcore.embeddings import Embeddings, extract
+from simcore.images import ImageStore
+from simcore.parameters import EmbeddingParameters, ImageParameters, RuntimeParameters
+from simcore.workspace import work_directory
+
+
+def embed(
+    encoder: Encoder,
+    manifest: pd.DataFrame,
+    image_size: dict[str, Any],
+    images: ImageParameters,
+    embedding: EmbeddingParameters,
+    runtime: RuntimeParameters,
+) -> Embeddings:
+    """Return the embeddings of the manifest's training images; an interrupted extraction goes on where it was."""
+    train = manifest[manifest["split"] == "train"]
+    return extract(
+        encoder,
+        # Every image is read once: a cache would only cost memory.
+        ImageStore(train, cache_gib=0),
+        work_directory() / "shards",
+        image_size=image_size["image_size"],
+        resize_ratio=images.eval_resize_ratio,
+        batch_size=embedding.batch_size,
+        rows_per_shard=embedding.rows_per_shard,
+        device=runtime.device,
+        show_progress=True,
+    )

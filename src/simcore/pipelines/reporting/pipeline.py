@@ -1,0 +1,72 @@
+"""The stage `reporting`."""
+
+from kedro.pipeline import Node, Pipeline
+
+from simcore.pipelines.arms import ARMS
+from simcore.pipelines.reporting.nodes import compare, draw_figures, draw_gallery_picture, write_report
+
+METRICS = [*(f"metrics_{arm}" for arm in ARMS), "metrics_references"]
+FIGURES = [f"{name}_figure" for name in ("trace", "accuracy", "composition", "curves")]
+PICTURES = [
+    "coreset_simcore",
+    "coreset_random",
+    "centroids",
+    "target_embeddings",
+    "target_manifest",
+    "openset_manifest",
+]
+
+
+def create_pipeline() -> Pipeline:
+    """Return the stage: compare the arms, draw, write the report."""
+    return Pipeline(
+        [
+            Node(compare, inputs=METRICS, outputs="comparison", name="compare", tags="cpu"),
+            Node(
+                draw_figures,
+                inputs=[
+                    "trace",
+                    "certificate",
+                    "comparison",
+                    "coreset_simcore",
+                    "openset_manifest",
+                    "params:selection",
+                    *(f"curves_{arm}" for arm in ARMS),
+                ],
+                outputs=FIGURES,
+                name="draw_figures",
+                tags="cpu",
+            ),
+            Node(
+                draw_gallery_picture,
+                inputs=[*PICTURES, "params:reporting"],
+                outputs="gallery",
+                name="draw_gallery_picture",
+                tags="cpu",
+            ),
+            Node(
+                write_report,
+                inputs=[
+                    "made",
+                    "target_manifest",
+                    "target_rejected",
+                    "openset_manifest",
+                    "openset_rejected",
+                    "image_size",
+                    "coreset_simcore",
+                    "coreset_random",
+                    "trace",
+                    "certificate",
+                    "centroids",
+                    "target_embeddings",
+                    "comparison",
+                    *FIGURES,
+                    "parameters",
+                    *METRICS,
+                ],
+                outputs="report",
+                name="write_report",
+                tags="cpu",
+            ),
+        ]
+    )

@@ -1,0 +1,5 @@
+"""The stage `retrieval`."""
+
+from simcore.pipelines.retrieval.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

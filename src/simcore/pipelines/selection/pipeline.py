@@ -1,0 +1,33 @@
+"""The stage `selection`."""
+
+from kedro.pipeline import Node, Pipeline
+
+from simcore.pipelines.selection.nodes import pick_coreset, pick_random
+
+
+def create_pipeline() -> Pipeline:
+    """Return the stage: peel the coreset off the open-set, and draw as many images at random."""
+    return Pipeline(
+        [
+            Node(
+                pick_coreset,
+                inputs=[
+                    "centroids",
+                    "openset_embeddings",
+                    "target_manifest",
+                    "openset_manifest",
+                    "params:selection",
+                ],
+                outputs=["coreset_simcore", "trace", "certificate", "coreset_by_centroid"],
+                name="pick_coreset",
+                tags="cpu",
+            ),
+            Node(
+                pick_random,
+                inputs=["openset_embeddings", "coreset_simcore", "openset_manifest", "params:selection"],
+                outputs="coreset_random",
+                name="pick_random",
+                tags="cpu",
+            ),
+        ]
+    )

@@ -1,0 +1,64 @@
+"""From typed parameters to a trained encoder: what the retrieval stage and every arm share."""
+
+import hashlib
+
+import pandas as pd
+import torch
+
+from simcore.backbones import Encoder, create_backbone
+from simcore.images import ImageStore, TwoViews, ViewSettings
+from simcore.methods import create_method
+from simcore.parameters import RuntimeParameters, TrainingParameters
+from simcore.training import Reporter, TrainingSettings, export_encoder, pretrain
+from simcore.workspace import work_directory
+
+
+class _BatchViews:
+    def __init__(self, views):
+        self.views = views
+
+    def __call__(self, images, *, keys, seed, step):
+        pairs = torch.stack([self.views(image, step=step, key=key) for image, key in zip(images, keys, strict=True)])
+        return [pairs[:, 0], pairs[:, 1]]
+
+
+def train_encoder(
+    store: ImageStore,
+    *,
+    image_size: int,
+    training: TrainingParameters,
+    runtime: RuntimeParameters,
+    seed: int,
+    reporter: Reporter,
+    description: str,
+) -> tuple[Encoder, pd.DataFrame]:
+    """Return the encoder pretrained on `store` from the weights of `seed`, and its curves."""
+    backbone = create_backbone(training.backbone, image_size=image_size, seed=seed)
+    method = create_method(training.method, backbone, seed=seed, **training.method_settings())
+    settings = TrainingSettings(
+        **training.optimisation.model_dump(exclude={"threads", "workers", "device"}),
+        threads=runtime.threads,
+        workers=runtime.workers,
+        device=runtime.device,
+    )
+    views = _BatchViews(TwoViews(ViewSettings(image_size=image_size, **training.views.model_dump()), seed=seed))
+    result = pretrain(
+        method,
+        store,
+        views=views,
+        settings=settings,
+        seed=seed,
+        workdir=work_directory() / f"seed-{seed}",
+        reporter=reporter,
+        description=description,
+    )
+    encoder = export_encoder(
+        method,
+        architecture=training.backbone,
+        image_size=image_size,
+        settings=settings,
+        seed=seed,
+        steps=result.steps,
+        data={"keys": hashlib.sha256("\n".join(store.keys.tolist()).encode()).hexdigest()},
+    )
+    return encoder, result.curves

@@ -1,0 +1,61 @@
+"""Reporting: comparison of arms, composition of the coreset, figures, galleries and one HTML page."""
+
+from simcore.reporting.comparison import compare_arms, paired_differences, pivot_comparison, state_finding
+from simcore.reporting.composition import Purity, coreset_purity, coreset_shares
+from simcore.reporting.figures import accuracy_figure, composition_figure, curves_figure, trace_figure
+from simcore.reporting.galleries import (
+    GalleryRow,
+    Tile,
+    TileGroup,
+    centroid_gallery,
+    draw_gallery,
+    encode_tile,
+    neighbour_gallery,
+    rounds_gallery,
+)
+from simcore.reporting.html import render_report
+from simcore.reporting.names import arm_title
+from simcore.reporting.report import (
+    Block,
+    DataFacts,
+    Figure,
+    Gallery,
+    Report,
+    Section,
+    Selection,
+    Table,
+    describe_data,
+)
+
+__all__ = [
+    "Block",
+    "DataFacts",
+    "Figure",
+    "Gallery",
+    "GalleryRow",
+    "Purity",
+    "Report",
+    "Section",
+    "Selection",
+    "Table",
+    "Tile",
+    "TileGroup",
+    "accuracy_figure",
+    "arm_title",
+    "centroid_gallery",
+    "compare_arms",
+    "composition_figure",
+    "coreset_purity",
+    "coreset_shares",
+    "curves_figure",
+    "describe_data",
+    "draw_gallery",
+    "encode_tile",
+    "neighbour_gallery",
+    "paired_differences",
+    "pivot_comparison",
+    "render_report",
+    "rounds_gallery",
+    "state_finding",
+    "trace_figure",
+]

@@ -1,0 +1,90 @@
+"""The record beside every artefact: what it was made from, and when."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kedro.io.core import AbstractDataset, AbstractVersionedDataset, VersionNotFoundError
+
+from simcore.errors import ArtefactError
+from simcore.files import atomic_file
+
+RECORD_NAME = "made_from.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one artefact was made from.
+
+    Attributes:
+        dataset: Catalog name.
+        fingerprint: Hex sha256 over code, parameters and inputs; equal fingerprints mean the same recipe.
+        code: Fingerprint of the code that the node can reach.
+        parameters: Parameter name to its fingerprint.
+        inputs: Input dataset to its fingerprint.
+        values: Parameter name to its plain value, to read and compare.
+        versions: Library name to version.
+        made_at: Save version of the run, which is its UTC time stamp.
+        seconds: Duration of the node in seconds, loading and saving included up to this artefact.
+    """
+
+    dataset: str
+    fingerprint: str
+    code: str
+    parameters: dict[str, str]
+    inputs: dict[str, str]
+    values: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    made_at: str = ""
+    seconds: float = 0.0
+
+
+def record_path(dataset: AbstractDataset) -> Path | None:
+    """Return where the record of the version that would be loaded lies; None where nothing is stored."""
+    if not isinstance(dataset, AbstractVersionedDataset):
+        return None
+    try:
+        path = Path(str(dataset._get_load_path()))
+    except VersionNotFoundError:
+        return None
+    if not path.exists():
+        return None
+    return path.parent / RECORD_NAME if dataset._version else path.with_name(f"{path.name}.{RECORD_NAME}")
+
+
+def read_record(dataset: AbstractDataset) -> Record | None:
+    """Return the record of the version that would be loaded; None when there is none.
+
+    Raises:
+        ArtefactError: If the record is there but cannot be read.
+    """
+    path = record_path(dataset)
+    if path is None or not path.exists():
+        return None
+    try:
+        return Record(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ArtefactError(
+            f"The record {path} cannot be read ({error}); remove it, and the artefact will be made again."
+        ) from error
+
+
+def write_record(dataset: AbstractDataset, record: Record) -> None:
+    """Store `record` beside the artefact that `dataset` has just saved."""
+    path = record_path(dataset)
+    if path is None:
+        return
+    with atomic_file(path) as partial:
+        partial.write_text(json.dumps(asdict(record), indent=1, default=str), encoding="utf-8")
+
+
+def newest_records(root: Path) -> dict[str, dict[str, Any]]:
+    """Return, by dataset name, the newest record below `root` as a dictionary, with `path` of its version folder."""
+    newest: dict[str, dict[str, Any]] = {}
+    for path in sorted(root.rglob(RECORD_NAME)):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        held = newest.get(record["dataset"])
+        if held is None or record["made_at"] > held["made_at"]:
+            newest[record["dataset"]] = {**record, "path": str(path.parent)}
+    return newest

@@ -1,0 +1,116 @@
+"""The runner that skips what is finished, and leaves beside each artefact what it was made from."""
+
+import importlib.metadata
+import logging
+from functools import cache
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro.runner import SequentialRunner
+from pluggy import PluginManager
+
+from simcore.reuse.plan import Plan, make_plan, output_fingerprint
+from simcore.reuse.records import Record, write_record
+from simcore.workspace import enter_work_directory, leave_work_directory
+
+LOGGER = logging.getLogger(__name__)
+_LIBRARIES = ("simcore", "kedro", "torch", "torchvision", "timm", "lightly", "pandas", "pyarrow", "numpy")
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that can change a result; faiss under the name it is installed by."""
+    versions = {}
+    for name in (*_LIBRARIES, "faiss-gpu", "faiss-cpu"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+class _Recorder:
+    """Hooks of one run: writes the record once an artefact stands, and keeps the node's work directory until then."""
+
+    def __init__(self, plan: Plan, catalog: CatalogProtocol, run_id: str | None, work_root: Path | None) -> None:
+        self._plan, self._catalog, self._run_id, self._work_root = plan, catalog, run_id, work_root
+        self._started: dict[str, float] = {}
+        self._unsaved: dict[str, set[str]] = {}
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        self._started[node.name] = perf_counter()
+        self._unsaved[node.name] = set(node.outputs)
+        if self._work_root is not None:
+            fingerprint = self._plan.step(node.name).fingerprint
+            enter_work_directory(self._work_root, node=node.name, fingerprint=fingerprint)
+
+    @hook_impl(tryfirst=True)
+    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
+        step = self._plan.step(node.name)
+        dataset = self._catalog.get(dataset_name)
+        assert dataset is not None
+        record = Record(
+            dataset=dataset_name,
+            fingerprint=output_fingerprint(step.fingerprint, dataset_name),
+            code=step.code,
+            parameters=dict(step.parameters),
+            inputs=dict(step.inputs),
+            values=dict(step.values),
+            versions=library_versions(),
+            made_at=self._run_id or "",
+            seconds=round(perf_counter() - self._started[node.name], 3),
+        )
+        write_record(dataset, record)
+        self._unsaved[node.name].discard(dataset_name)
+        if not self._unsaved[node.name]:
+            leave_work_directory(remove=True)
+
+
+class ReuseRunner(SequentialRunner):
+    """Runs the nodes whose artefacts do not match their recipe, one after the other, and skips the others.
+
+    It is what `kedro run` uses here. `--params runtime.reuse=false` runs everything that was asked for.
+    `--only-missing-outputs` adds nothing to it and is ignored with a word: existence alone proves nothing.
+    """
+
+    def run(
+        self,
+        pipeline: Pipeline,
+        catalog: CatalogProtocol,
+        hook_manager: PluginManager | None = None,
+        run_id: str | None = None,
+        only_missing_outputs: bool = False,
+    ) -> dict[str, Any]:
+        """Run what is stale in `pipeline`; return the datasets of all its free outputs."""
+        if only_missing_outputs:
+            LOGGER.info("--only-missing-outputs is covered: finished artefacts that still hold are re-used.")
+        runtime = catalog.load("params:runtime") if "params:runtime" in catalog else None
+        plan = make_plan(pipeline, catalog, reuse=getattr(runtime, "reuse", True))
+        self._tell(plan)
+        names = [step.node for step in plan.stale]
+        stale = pipeline.filter(node_names=names) if names else Pipeline([])
+        work_root = None if runtime is None else Path(runtime.work_dir)
+        recorder = _Recorder(plan, catalog, run_id, work_root)
+        if hook_manager is not None:
+            hook_manager.register(recorder)
+        try:
+            super().run(stale, catalog, hook_manager, run_id)
+        finally:
+            leave_work_directory(remove=False)
+            if hook_manager is not None:
+                hook_manager.unregister(recorder)
+        return {name: catalog[name] for name in pipeline.outputs()}
+
+    @staticmethod
+    def _tell(plan: Plan) -> None:
+        fresh = [step.node for step in plan.steps if step.fresh]
+        if fresh:
+            LOGGER.info("Re-used, nothing to do (%d): %s", len(fresh), ", ".join(fresh))
+        for step in plan.stale:
+            LOGGER.info("To run: %s (%s)", step.node, step.reason)

@@ -1,0 +1,53 @@
+"""The session behind `kedro run`: re-use of artefacts, one-sentence errors, a clean state after Ctrl-C."""
+
+import logging
+from typing import Any
+
+import click
+from kedro.framework.cli.utils import KedroCliError
+from kedro.framework.session import KedroSession
+from kedro.runner import AbstractRunner, SequentialRunner
+
+from simcore.errors import SimCoreError
+from simcore.reuse import ReuseRunner
+
+LOGGER = logging.getLogger(__name__)
+
+
+def _project_error(error: BaseException | None) -> SimCoreError | None:
+    """Return the project error behind `error`; a dataset that fails while saving wraps it."""
+    while error is not None:
+        if isinstance(error, SimCoreError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+class SimCoreSession(KedroSession):
+    """A Kedro session that re-uses finished artefacts and, on the command line, says what is wrong in one sentence."""
+
+    def run(self, *args: Any, runner: AbstractRunner | None = None, **kwargs: Any) -> dict[str, Any]:
+        """Run the pipelines asked for; see `KedroSession.run`.
+
+        Raises:
+            KedroCliError: On the command line, for errors that the project raises on purpose; scripts get
+                the project's error itself.
+        """
+        if runner is None or type(runner) is SequentialRunner:
+            runner = ReuseRunner(is_async=getattr(runner, "_is_async", False))
+        try:
+            return super().run(*args, runner=runner, **kwargs)
+        except KeyboardInterrupt as interrupt:
+            # Kedro tells its hooks about exceptions only; tracking must not leave runs open.
+            self._hook_manager.hook.on_pipeline_error(
+                error=interrupt, run_params=self.store, pipeline=None, catalog=None
+            )
+            LOGGER.warning(
+                "Interrupted. Finished artefacts and training states are kept: the same command goes on from there."
+            )
+            raise
+        except Exception as error:
+            cause = _project_error(error)
+            if cause is not None and click.get_current_context(silent=True) is not None:
+                raise KedroCliError(str(cause)) from error
+            raise

@@ -1,0 +1,32 @@
+"""Project settings: https://docs.kedro.org/en/stable/configure/configuration_basics/."""
+
+import os
+from pathlib import Path
+
+from kedro.utils import find_kedro_project
+
+from simcore.hooks import ParametersHook, TrackingHook
+from simcore.session import SimCoreSession
+
+
+def _from_root(path: str) -> str:
+    """Return `path` as an absolute path; a relative one starts at the project, wherever the command is typed."""
+    return str((find_kedro_project(Path.cwd()) or Path.cwd()) / path)
+
+
+def _tracking_uri(data_root: str) -> str:
+    """Return the MLflow store: `$MLFLOW_TRACKING_URI` if set, else a sqlite file below `data_root`."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_from_root(data_root)}/mlflow.db"
+
+
+SESSION_CLASS = SimCoreSession
+HOOKS = (ParametersHook(), TrackingHook())
+# kedro-viz's run status hook writes `.viz/` at every run for a view that expects full sequential runs only.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    # Soft: `--params selection.tau=0.9` changes that one value and leaves its siblings.
+    "merge_strategy": {"parameters": "soft", "globals": "soft", "mlflow": "soft"},
+    "custom_resolvers": {"from_root": _from_root, "tracking_uri": _tracking_uri},
+}

@@ -1,0 +1,148 @@
+"""Where training curves and metrics go: one MLflow run per command, one child run per arm and seed.
+
+Nodes ask `reporter(...)` for something to log to; without a tracked run it stays silent, so the same node
+function works in a unit test or a script.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from simcore.training.reporter import Reporter, SilentReporter
+
+_PARAMETER_LENGTH = 6000
+
+
+@dataclass(frozen=True)
+class MlflowReporter:
+    """Logs curves to one MLflow run; small and picklable, so it can travel to a training process.
+
+    Attributes:
+        tracking_uri: Store of the run.
+        run_id: The run.
+        prefix: Put before each metric's name, for example `retrieval/`.
+    """
+
+    tracking_uri: str
+    run_id: str
+    prefix: str = ""
+
+    def log(self, metrics: Mapping[str, float], *, step: int) -> None:
+        """Record `metrics` at `step` in one call."""
+        from mlflow.entities import Metric
+        from mlflow.tracking import MlflowClient
+
+        now = int(time.time() * 1000)
+        MlflowClient(self.tracking_uri).log_batch(
+            self.run_id,
+            metrics=[Metric(f"{self.prefix}{name}", float(value), now, step) for name, value in metrics.items()],
+        )
+
+
+def flatten(tree: Mapping[str, Any], *, separator: str = ".") -> dict[str, Any]:
+    """Return nested parameters as one level, so that runs can be compared by each of them.
+
+    Example:
+        >>> flatten({"selection": {"tau": 0.95, "budget": None}})
+        {'selection.tau': 0.95, 'selection.budget': None}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            nested = flatten(value, separator=separator)
+            flat.update({f"{key}{separator}{inner}": item for inner, item in nested.items()})
+        else:
+            flat[str(key)] = value
+    return flat
+
+
+@dataclass
+class Tracker:
+    """The tracked run of one command and its children.
+
+    Attributes:
+        tracking_uri: Store of the runs.
+        experiment_id: Their experiment.
+        run_id: The parent run.
+        parameters: Flat parameters, logged on every child so that all have the same columns.
+        tags: Tags of every child.
+    """
+
+    tracking_uri: str
+    experiment_id: str
+    run_id: str
+    parameters: Mapping[str, Any]
+    tags: Mapping[str, str]
+    _children: dict[tuple[str, int | None], str] = field(default_factory=dict)
+
+    def child(self, *, arm: str, seed: int | None) -> str:
+        """Return the id of the child run of `arm` and `seed`, made at the first call."""
+        from mlflow.entities import Param, RunTag
+        from mlflow.tracking import MlflowClient
+
+        key = (arm, seed)
+        if key not in self._children:
+            client = MlflowClient(self.tracking_uri)
+            name = arm if seed is None else f"{arm} seed {seed}"
+            tags = {
+                **self.tags,
+                "mlflow.parentRunId": self.run_id,
+                "arm": arm,
+                "seed": "" if seed is None else str(seed),
+            }
+            run = client.create_run(self.experiment_id, tags=tags, run_name=name)
+            self._children[key] = run.info.run_id
+            client.log_batch(
+                run.info.run_id,
+                params=[Param(name, str(value)[:_PARAMETER_LENGTH]) for name, value in self.parameters.items()],
+                tags=[RunTag("simcore.parameters", json.dumps(dict(self.parameters), default=str)[:5000])],
+            )
+        return self._children[key]
+
+    def log_metrics(self, records: list[dict[str, Any]]) -> None:
+        """Log flat metric records, each on the child of its arm and seed, under `<evaluation>_<metric>.<protocol>`."""
+        for record in records:
+            run_id = self.child(arm=record["arm"], seed=record["seed"])
+            MlflowReporter(self.tracking_uri, run_id).log({metric_name(record): record["value"]}, step=0)
+
+    def close(self, status: str) -> None:
+        """End the children with `status` (`FINISHED` or `FAILED`)."""
+        from mlflow.tracking import MlflowClient
+
+        for run_id in self._children.values():
+            MlflowClient(self.tracking_uri).set_terminated(run_id, status)
+
+
+def metric_name(record: Mapping[str, Any]) -> str:
+    """Return the column of a metric record; its protocol is part of the name.
+
+    Example:
+        >>> metric_name({"evaluation": "linear", "metric": "top1", "protocol": "clean"})
+        'linear_top1.clean'
+    """
+    return f"{record['evaluation']}_{record['metric']}.{record['protocol']}"
+
+
+_TRACKER: ContextVar[Tracker | None] = ContextVar("simcore_tracker", default=None)
+
+
+def set_tracker(tracker: Tracker | None) -> None:
+    """Make `tracker` the one that `reporter` uses; None switches tracking off."""
+    _TRACKER.set(tracker)
+
+
+def current_tracker() -> Tracker | None:
+    """Return the tracker of the run in progress, None outside one."""
+    return _TRACKER.get()
+
+
+def reporter(*, arm: str | None = None, seed: int | None = None, prefix: str = "") -> Reporter:
+    """Return where curves of `arm` and `seed` go: their child run, the command's run without `arm`, or nowhere."""
+    tracker = _TRACKER.get()
+    if tracker is None:
+        return SilentReporter()
+    run_id = tracker.run_id if arm is None else tracker.child(arm=arm, seed=seed)
+    return MlflowReporter(tracker.tracking_uri, run_id, prefix)

@@ -1,0 +1,55 @@
+"""From a trained method to the encoder that is kept."""
+
+from collections.abc import Mapping
+
+from simcore.backbones import Encoder, EncoderCard
+from simcore.methods import Method
+from simcore.training.settings import TrainingSettings
+
+
+def export_encoder(
+    method: Method,
+    *,
+    architecture: str,
+    image_size: int,
+    settings: TrainingSettings,
+    seed: int,
+    steps: int,
+    data: Mapping[str, str],
+) -> Encoder:
+    """Return the encoder of a trained method, in evaluation mode, with its card.
+
+    Args:
+        method: After `pretrain`.
+        architecture: The name its backbone was created by.
+        image_size: Side of the training views, in pixels.
+        settings: What it was trained with.
+        seed: Seed of weights and training.
+        steps: Optimiser steps taken.
+        data: Fingerprints of the training data by name.
+
+    Example:
+        >>> from simcore.backbones import create_backbone
+        >>> from simcore.methods import SimCLR
+        >>> method = SimCLR(create_backbone("resnet10_small"))
+        >>> settings = TrainingSettings(steps=1)
+        >>> encoder = export_encoder(
+        ...     method, architecture="resnet10_small", image_size=28, settings=settings, seed=0, steps=1, data={}
+        ... )
+        >>> encoder.dim, encoder.card.method
+        (128, 'simclr')
+    """
+    module = method.encoder.to("cpu").eval()
+    card = EncoderCard(
+        architecture=architecture,
+        image_size=image_size,
+        dim=int(module.num_features),
+        method=method.name,
+        seed=seed,
+        steps=steps,
+        mean=settings.mean,
+        std=settings.std,
+        data=dict(data),
+        settings={"method": method.hyper_parameters, "training": settings.identity()},
+    )
+    return Encoder(module, card)

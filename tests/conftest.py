@@ -1,0 +1,33 @@
+"""Settings that every test shares."""
+
+import os
+import random
+import shutil
+
+import pytest
+
+# Before mlflow is imported anywhere: nothing is sent, and no thread pool fights with the next test.
+os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options with which CI takes a part of the long tests."""
+    parser.addoption("--long-sample", type=int, default=None, help="run that many of the long tests, drawn by --long-seed")
+    parser.addoption("--long-seed", type=int, default=0, help="seed of --long-sample")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep a seeded sample of the long tests when asked; skip browser tests by name where there is no browser."""
+    size = config.getoption("--long-sample")
+    if size is not None:
+        long = [item for item in items if item.get_closest_marker("long")]
+        kept = set(random.Random(config.getoption("--long-seed")).sample(long, min(size, len(long))))
+        dropped = [item for item in long if item not in kept]
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in set(dropped)]
+    if shutil.which("chromium") is None and not os.environ.get("SIMCORE_REQUIRE_BROWSER"):
+        for item in items:
+            if item.get_closest_marker("browser"):
+                item.add_marker(pytest.mark.skip(reason="no `chromium` on PATH: the page was not looked at"))

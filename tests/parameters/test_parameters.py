@@ -1,0 +1,68 @@
+"""Typed parameters: what is accepted, and the sentence for what is not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kedro.config import OmegaConfigLoader
+
+from simcore.errors import InputError
+from simcore.parameters import ParameterTree, check_parameters
+from simcore.settings import CONFIG_LOADER_ARGS
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def load(env: str | None = None, **runtime: Any) -> dict[str, Any]:
+    """Return the parameters as a run in that environment gets them."""
+    loader = OmegaConfigLoader(str(CONF), env=env, runtime_params=runtime, **CONFIG_LOADER_ARGS)
+    return dict(loader["parameters"])
+
+
+@pytest.mark.parametrize("env", [path.name for path in sorted(CONF.iterdir()) if path.is_dir() and path.name != "local"])
+def test_every_environment_is_valid(env: str) -> None:
+    assert isinstance(check_parameters(load(env)), ParameterTree)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"selection": {"tau": 1.5}}, r"`selection.tau` is 1.5, but should be less than or equal to 1"),
+        ({"selection": {"tau": 0}}, r"`selection.tau` is 0, but should be greater than 0"),
+        ({"selection": {"budget": 0}}, r"`selection.budget` is 0, but should be a positive number"),
+        ({"selection": {"budget": -5}}, r"`selection.budget` is -5"),
+        ({"selection": {"budget": 1.5}}, r"`selection.budget` is 1.5, but should be a whole number"),
+        ({"selection": {"tao": 0.9}}, r"unknown parameter `selection.tao`; did you mean `tau`"),
+        ({"selektion": {"tau": 0.9}}, r"unknown parameter `selektion`; did you mean `selection`"),
+        ({"clustering": {"n_clusters": "many"}}, r"`clustering.n_clusters` is 'many', but should be a valid integer"),
+        ({"clustering": {"n_clusters": 0}}, r"`clustering.n_clusters` is 0, but should be greater than 0"),
+        ({"pretraining": {"optimisation": {"threads": 2}}}, r"runtime.threads"),
+        ({"pretraining": {"optimisation": {"stepz": 2}}}, r"unknown parameter `pretraining.optimisation.stepz`; did you mean `steps`"),
+        ({"images": {"image_size": "large"}}, r"`images.image_size"),
+    ],
+)
+def test_wrong_parameters_are_refused_in_one_sentence(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence) as caught:
+        check_parameters(load(**change))
+    assert "\n" not in str(caught.value)
+
+
+def test_one_change_leaves_its_siblings() -> None:
+    base, changed = load(), load(selection={"tau": 0.9})
+    assert changed["selection"] == {**base["selection"], "tau": 0.9}
+
+
+def test_seeds_from_the_command_line() -> None:
+    assert check_parameters(load(pretraining={"seeds": "0+3"})).pretraining.seeds == (0, 3)
+    assert check_parameters(load(pretraining={"seeds": 7})).pretraining.seeds == (7,)
+
+
+def test_source_starts_where_the_command_is_typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    # The resolvers look for the project from the working directory; the default paths are absolute without it.
+    assert check_parameters(load(target={"source": "birds"})).target.source == str(tmp_path / "birds")
+
+
+def test_share_and_count_budgets() -> None:
+    assert check_parameters(load(selection={"budget": 0.05})).selection.budget == 0.05
+    assert check_parameters(load(selection={"budget": 100.0})).selection.budget == 100
