@@ -31,3 +31,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("browser"):
                 item.add_marker(pytest.mark.skip(reason="no `chromium` on PATH: the page was not looked at"))
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A tenth of the shipped images: parameters that point to it."""
+    from tests.projects import make_small_data
+
+    sources = make_small_data(tmp_path_factory.mktemp("small"))
+    return {"target": {"source": sources["target"]}, "openset": {"source": sources["openset"]}}
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, small_data: dict):
+    """A data root in which the whole job has run once on the small data; tests must not write to it."""
+    from tests.projects import run_here
+
+    root = tmp_path_factory.mktemp("finished")
+    run_here(root, params=small_data)
+    return root

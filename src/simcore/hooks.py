@@ -19,13 +19,18 @@ from simcore.tracking import Tracker, current_tracker, flatten, set_tracker
 LOGGER = logging.getLogger(__name__)
 
 
+def _raw_parameters(context: KedroContext) -> dict[str, Any]:
+    """Return the parameters before Kedro types them: its own check would speak first, and of its own classes."""
+    return dict(context.config_loader["parameters"])
+
+
 class ParametersHook:
     """Checks the whole parameter tree before anything runs; Kedro alone checks only what the nodes name."""
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Refuse unknown parameters, wrong types and values out of range in one sentence."""
-        check_parameters(context.params)
+        check_parameters(_raw_parameters(context))
 
     @hook_impl(tryfirst=True)
     def before_node_run(self, inputs: dict[str, Any]) -> None:
@@ -61,7 +66,7 @@ class TrackingHook:
     def after_context_created(self, context: KedroContext) -> None:
         """Remember what the run's tags and columns need."""
         self._project = Path(context.project_path)
-        self._parameters = flatten(check_parameters(context.params).model_dump(mode="json"))
+        self._parameters = flatten(check_parameters(_raw_parameters(context)).model_dump(mode="json"))
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
@@ -114,7 +119,7 @@ class TrackingHook:
         """Remember the catalog, which saved datasets are looked up in."""
         self._catalog = catalog
 
-    @hook_impl(tryfirst=True)
+    @hook_impl(trylast=True)  # kedro-mlflow ends the run first; a deleted run cannot be ended
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Close the children; a run that made nothing leaves no row behind; say where to look."""
         tracker = current_tracker()

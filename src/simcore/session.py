@@ -4,7 +4,6 @@ import logging
 from typing import Any
 
 import click
-from kedro.framework.cli.utils import KedroCliError
 from kedro.framework.session import KedroSession
 from kedro.runner import AbstractRunner, SequentialRunner
 
@@ -30,7 +29,7 @@ class SimCoreSession(KedroSession):
         """Run the pipelines asked for; see `KedroSession.run`.
 
         Raises:
-            KedroCliError: On the command line, for errors that the project raises on purpose; scripts get
+            ClickException: On the command line, for errors that the project raises on purpose; scripts get
                 the project's error itself.
         """
         if runner is None or type(runner) is SequentialRunner:
@@ -49,5 +48,5 @@ class SimCoreSession(KedroSession):
         except Exception as error:
             cause = _project_error(error)
             if cause is not None and click.get_current_context(silent=True) is not None:
-                raise KedroCliError(str(cause)) from error
+                raise click.ClickException(str(cause)) from error
             raise

@@ -1,12 +1,20 @@
 """Project settings: https://docs.kedro.org/en/stable/configure/configuration_basics/."""
 
 import os
+import warnings
 from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
 from simcore.hooks import ParametersHook, TrackingHook
 from simcore.session import SimCoreSession
+
+# Before MLflow is imported: nothing is sent anywhere, and it talks only when something is wrong.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+with warnings.catch_warnings(record=True):
+    # It warns about type hints of its own classes, whatever the filters say; kedro-mlflow would import it next.
+    import mlflow.pyfunc  # noqa: F401
 
 
 def _from_root(path: str) -> str:

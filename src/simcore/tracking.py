@@ -5,6 +5,7 @@ function works in a unit test or a script.
 """
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -123,7 +124,8 @@ def metric_name(record: Mapping[str, Any]) -> str:
         >>> metric_name({"evaluation": "linear", "metric": "top1", "protocol": "clean"})
         'linear_top1.clean'
     """
-    return f"{record['evaluation']}_{record['metric']}.{record['protocol']}"
+    name = f"{record['evaluation']}_{record['metric']}.{record['protocol']}"
+    return re.sub(r"[^\w\-. :/]", "-", name)  # what MLflow allows in a name
 
 
 _TRACKER: ContextVar[Tracker | None] = ContextVar("simcore_tracker", default=None)

@@ -1,5 +1,7 @@
 """The loop: exact resume, curves, refusals."""
 
+import functools
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -11,10 +13,10 @@ import pytest
 import torch
 
 from simcore.errors import ArtefactError, InputError
-from simcore.training import NonFiniteError, TrainingSettings, pretrain, remove_work
+from simcore.training import NonFiniteError, pretrain, remove_work
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for whatever ends a run."""
 
 
@@ -33,7 +35,7 @@ def break_at(monkeypatch, method, call):
 
     def breaking(views):
         if next(calls) == call:
-            raise Killed
+            raise KilledError
         return forward(views)
 
     monkeypatch.setattr(method, "forward", breaking)
@@ -47,7 +49,7 @@ def assert_same_state(left, right):
 
 @pytest.fixture
 def run(make_method, store, views, settings, tmp_path):
-    def run(method=None, *, workdir="work", seed=3, **changes):
+    def run(method=None, *, workdir="work", seed=3, reporter=None, **changes):
         return pretrain(
             method or make_method(),
             store,
@@ -55,19 +57,22 @@ def run(make_method, store, views, settings, tmp_path):
             settings=settings.model_copy(update=changes),
             seed=seed,
             workdir=tmp_path / workdir,
+            reporter=reporter,
         )
 
     return run
 
 
-@pytest.mark.parametrize("optimiser", ["sgd", "adam", "adamw"])
-@pytest.mark.parametrize("breaks", [(1,), (5,), (9,), (2, 3, 4)])
+@pytest.mark.parametrize(
+    ("optimiser", "breaks"),
+    [("sgd", (5,)), ("adam", (5,)), ("adamw", (1,)), ("adamw", (9,)), ("adamw", (2, 3, 4))],
+)
 def test_a_run_broken_anywhere_ends_with_the_same_bits(run, make_method, monkeypatch, optimiser, breaks):
     whole = run(optimiser=optimiser, workdir="whole")
     for call in breaks:
         method = make_method()
         break_at(monkeypatch, method, call)
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             run(method, optimiser=optimiser)
     resumed = run(optimiser=optimiser)
     assert_same_state(whole.state, resumed.state)
@@ -79,11 +84,11 @@ def test_sparse_checkpoints_resume_exactly(run, make_method, monkeypatch):
     whole = run(workdir="whole")
     method = make_method()
     break_at(monkeypatch, method, 3)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(method)
     method = make_method()
     break_at(monkeypatch, method, 4)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(method, checkpoint_every_seconds=1e9)
     resumed = run(checkpoint_every_seconds=1e9)
     assert_same_state(whole.state, resumed.state)
@@ -129,16 +134,13 @@ def test_global_state_is_left_alone(run):
     assert torch.get_num_threads() == threads
 
 
-def test_curves_hold_every_interval_and_reach_the_reporter(
-    make_method, store, views, settings, tmp_path, monkeypatch
-):
+def test_curves_hold_every_interval_and_reach_the_reporter(run, make_method, monkeypatch):
     first, second = Recorder(), Recorder()
     method = make_method()
     break_at(monkeypatch, method, 7)
-    arguments = {"views": views, "settings": settings, "seed": 0, "workdir": tmp_path}
-    with pytest.raises(Killed):
-        pretrain(method, store, reporter=first, **arguments)
-    result = pretrain(make_method(), store, reporter=second, **arguments)
+    with pytest.raises(KilledError):
+        run(method, reporter=first)
+    result = run(reporter=second)
     assert result.curves["step"].tolist() == [4, 8, 9]
     assert [row["step"] for row in first.rows] == [4]
     assert second.rows == result.curves.to_dict("records")
@@ -156,7 +158,7 @@ def test_a_logged_loss_is_the_mean_of_its_interval(run):
 def test_other_settings_start_anew(run, make_method, monkeypatch, caplog):
     method = make_method()
     break_at(monkeypatch, method, 5)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(method)
     fresh = run(workdir="fresh", learning_rate=2e-3)
     with caplog.at_level("WARNING"):
@@ -225,7 +227,7 @@ def test_a_batch_larger_than_the_data_is_refused(run):
 
 
 def test_auto_takes_what_is_there(run):
-    assert run(batch_size="auto", steps=1).batch_size == 24
+    assert run(batch_size="auto", steps=3).batch_size == 24
 
 
 KILLED_RUN = """
@@ -264,8 +266,70 @@ def test_a_killed_process_resumes_to_the_same_bits(run, settings, tmp_path, requ
     assert_same_state(whole.state, run(steps=60, workers=1).state)
 
 
-def test_settings_need_one_length():
-    with pytest.raises(ValueError, match="either `steps` or `epochs`"):
-        TrainingSettings()
-    with pytest.raises(ValueError, match="either `steps` or `epochs`"):
-        TrainingSettings(steps=1, epochs=1)
+def test_ctrl_c_ends_the_workers(settings, tmp_path, request):
+    """SIGINT to the whole group, as a terminal sends it: one traceback, no process left."""
+    longer = settings.model_copy(update={"steps": 10_000, "workers": 2})
+    script = KILLED_RUN.format(
+        tests=str(request.path.parent), settings=longer.model_dump_json(), workdir=str(tmp_path / "work")
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("work/*/*.pt")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert errors.decode().count("Traceback") == 1
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def test_a_process_that_may_have_no_children_makes_views_itself(run, monkeypatch, caplog):
+    expected = run(workdir="a")
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    with caplog.at_level("WARNING"):
+        assert_same_state(expected.state, run(workdir="b", workers=2).state)
+    assert "may not have workers" in caplog.text
+
+
+def test_bfloat16_trains_and_resumes_exactly(run, make_method, monkeypatch):
+    whole = run(workdir="whole", precision="bfloat16")
+    method = make_method()
+    break_at(monkeypatch, method, 5)
+    with pytest.raises(KilledError):
+        run(method, precision="bfloat16")
+    assert_same_state(whole.state, run(precision="bfloat16").state)
+    full = run(workdir="float32")
+    assert not torch.equal(whole.state["head.0.weight"], full.state["head.0.weight"])
+    torch.testing.assert_close(whole.state["head.0.weight"], full.state["head.0.weight"], atol=0.02, rtol=0)
+
+
+def test_a_compiled_method_leaves_the_same_names(run, monkeypatch):
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+    eager, compiled = run(workdir="a"), run(workdir="b", compile=True)
+    assert eager.state.keys() == compiled.state.keys()
+    torch.testing.assert_close(
+        eager.state["head.0.weight"], compiled.state["head.0.weight"], atol=1e-3, rtol=1e-3
+    )
+
+
+@pytest.mark.skipif(
+    torch.cuda.is_available(), reason="this machine has the device that the test needs absent"
+)
+def test_an_absent_gpu_is_told(run):
+    with pytest.raises(InputError, match=r"`device` is cuda but PyTorch .* sees no such device"):
+        run(device="cuda")
+
+
+def test_a_warm_up_longer_than_the_run_is_refused(run):
+    with pytest.raises(InputError, match="`warmup_steps` is 9 but the run has 9 steps"):
+        run(warmup_steps=9)
+
+
+def test_views_that_hide_their_settings_are_refused(make_method, store, settings, tmp_path):
+    class Hidden:
+        def __call__(self, image, *, step, key):
+            raise NotImplementedError
+
+    with pytest.raises(InputError, match="`views` is a Hidden whose repr does not tell its settings"):
+        pretrain(make_method(), store, views=Hidden(), settings=settings, seed=0, workdir=tmp_path)

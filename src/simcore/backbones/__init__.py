@@ -10,7 +10,7 @@ from simcore.backbones.encoder import (
     normalise,
     state_fingerprint,
 )
-from simcore.backbones.registry import create_backbone, list_backbones
+from simcore.backbones.registry import create_backbone, feature_dim, list_backbones
 
 __all__ = [
     "IMAGENET_MEAN",
@@ -19,6 +19,7 @@ __all__ = [
     "EncoderCard",
     "create_backbone",
     "create_random_encoder",
+    "feature_dim",
     "list_backbones",
     "load_state",
     "normalise",

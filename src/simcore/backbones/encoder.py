@@ -14,7 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from simcore.backbones.registry import create_backbone
+from simcore import __version__
+from simcore.backbones.registry import create_backbone, feature_dim
 from simcore.errors import ArtefactError, InputError
 from simcore.files import atomic_directory
 
@@ -33,9 +34,7 @@ def library_versions() -> dict[str, str]:
         >>> sorted(library_versions())
         ['lightly', 'simcore', 'timm', 'torch', 'torchvision']
     """
-    import simcore  # noqa: PLC0415  (the package imports its rooms lazily)
-
-    return {"simcore": simcore.__version__} | {
+    return {"simcore": __version__} | {
         name: version(name) for name in ("lightly", "timm", "torch", "torchvision")
     }
 
@@ -92,7 +91,8 @@ def normalise(pixels: Tensor, *, mean: tuple[float, ...], std: tuple[float, ...]
     """Return uint8 `pixels` `(n, 3, s, s)` as float32 with `mean` and `std` (of values in [0, 1]) taken out.
 
     Example:
-        >>> normalise(torch.full((1, 3, 1, 1), 255, dtype=torch.uint8), mean=(0.5,) * 3, std=(0.5,) * 3).flatten()
+        >>> white = torch.full((1, 3, 1, 1), 255, dtype=torch.uint8)
+        >>> normalise(white, mean=(0.5,) * 3, std=(0.5,) * 3).flatten()
         tensor([1., 1., 1.])
     """
     shape = (1, -1, 1, 1)
@@ -102,7 +102,7 @@ def normalise(pixels: Tensor, *, mean: tuple[float, ...], std: tuple[float, ...]
 
 
 def state_fingerprint(state: Mapping[str, Tensor]) -> str:
-    """Return the sha256 (hex) of names, types, shapes and bytes of a state, whatever the order of its entries.
+    """Return the sha256 (hex) of names, types, shapes and bytes of a state, in whatever order.
 
     Example:
         >>> state_fingerprint({"a": torch.zeros(1)}) == state_fingerprint({"a": torch.ones(1)})
@@ -145,7 +145,7 @@ class Encoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sha256 (hex) of everything that decides the features: weights, architecture, input size, mean and std."""
+        """Sha256 (hex) of what decides the features: weights, architecture, input size, mean and std."""
         card = self.card
         facts = json.dumps([card.architecture, card.image_size, list(card.mean), list(card.std)])
         return hashlib.sha256((facts + state_fingerprint(self.module.state_dict())).encode()).hexdigest()
@@ -195,8 +195,8 @@ class Encoder:
             device: Where the weights go.
 
         Raises:
-            ArtefactError: If a file is missing or damaged, if the weights do not fit the architecture (the keys
-                that differ are listed), or if they are not the ones the card was written for.
+            ArtefactError: If a file is missing or damaged, if the weights do not fit the architecture (the
+                keys that differ are listed), or if they are not the ones the card was written for.
         """
         directory = Path(directory)
         for name in (WEIGHTS, CARD):
@@ -216,7 +216,7 @@ class Encoder:
         encoder = cls(module.to(device).eval(), card)
         if encoder.fingerprint != fingerprint:
             raise ArtefactError(
-                f"The weights in {directory} are not the ones its {CARD} was written for (fingerprint differs); "
+                f"The weights in {directory} are not those its {CARD} was written for (fingerprint differs); "
                 "restore both files from one export."
             )
         return encoder
@@ -278,7 +278,7 @@ def create_random_encoder(
     card = EncoderCard(
         architecture=name.removeprefix("random:"),
         image_size=image_size,
-        dim=int(module.num_features),
+        dim=feature_dim(module),
         method="random",
         seed=seed,
         mean=mean,

@@ -1,6 +1,7 @@
 """Encoder networks by name."""
 
 from collections.abc import Callable
+from typing import Any
 
 import timm
 import torch
@@ -16,12 +17,12 @@ RANDOM_PREFIX = "random:"
 def _resnet10_small(image_size: int) -> nn.Module:
     """Return a ResNet-10 of 0.31 M parameters for images of about 28 to 64 pixels.
 
-    The 7x7 stem with max-pool of the standard networks divides the sides by four before the first block, which
-    leaves 7x7 positions of a 28-pixel image; here a 3x3 stem divides them by two.
+    The 7x7 stem with max-pool of the standard networks divides the sides by four before the first block,
+    which leaves 7x7 positions of a 28-pixel image; here a 3x3 stem divides them by two.
     """
     del image_size  # fully convolutional
-    network = ResNet(
-        BasicBlock,
+    network: Any = ResNet(
+        BasicBlock,  # type: ignore[arg-type] # timm annotates an instance
         (1, 1, 1, 1),
         channels=(16, 32, 64, 128),
         num_classes=0,
@@ -49,8 +50,8 @@ def _resnet50(image_size: int) -> nn.Module:
     return timm.create_model("resnet50", pretrained=False, num_classes=0, zero_init_last=False)
 
 
-# One line adds an encoder. The ResNets are laid out and initialised as torchvision's: standard stem, last batch
-# norm of a block not zeroed; their weights load into torchvision's networks key by key.
+# One line adds an encoder. The ResNets are laid out and initialised as torchvision's: standard stem, last
+# batch norm of a block not zeroed; their weights load into torchvision's networks key by key.
 BACKBONES: dict[str, Callable[[int], nn.Module]] = {
     "resnet10_small": _resnet10_small,
     "resnet18": _resnet18,
@@ -68,6 +69,16 @@ def list_backbones() -> list[str]:
     return sorted(BACKBONES)
 
 
+def feature_dim(backbone: nn.Module) -> int:
+    """Return the length of the features of a network from `create_backbone`.
+
+    Example:
+        >>> feature_dim(create_backbone("resnet18"))
+        512
+    """
+    return int(backbone.num_features)  # type: ignore[arg-type]
+
+
 def _timm_backbone(name: str, image_size: int) -> nn.Module:
     model = name.removeprefix(TIMM_PREFIX)
     if not timm.is_model(model):
@@ -78,7 +89,7 @@ def _timm_backbone(name: str, image_size: int) -> nn.Module:
             "`timm.list_models()` lists all of them."
         )
     config = timm.get_pretrained_cfg(model, allow_unregistered=True)
-    sized = {"img_size": image_size} if config is not None and config.fixed_input_size else {}
+    sized: dict[str, Any] = {"img_size": image_size} if config is not None and config.fixed_input_size else {}
     try:
         network = timm.create_model(model, pretrained=False, num_classes=0, **sized)
     except (AssertionError, ValueError, TypeError) as error:
@@ -89,7 +100,7 @@ def _timm_backbone(name: str, image_size: int) -> nn.Module:
     patch = getattr(getattr(network, "patch_embed", None), "patch_size", None)
     if patch is not None and any(image_size % side for side in patch):
         raise InputError(
-            f"Encoder `{name}` cuts the image into patches of {patch[0]}x{patch[1]} pixels, which do not divide "
+            f"Encoder `{name}` cuts images into patches of {patch[0]}x{patch[1]} pixels, which do not divide "
             f"image_size={image_size}. Choose a multiple of {patch[0]}."
         )
     return network
@@ -98,14 +109,15 @@ def _timm_backbone(name: str, image_size: int) -> nn.Module:
 def create_backbone(name: str, *, image_size: int = 224, seed: int = 0) -> nn.Module:
     """Return an untrained encoder network without classifier.
 
-    The network maps normalised images `(n, 3, s, s)`, float32, to features `(n, network.num_features)`. Its weights
-    depend on `seed` alone; PyTorch's global generator is left as it was. No pretrained weights are ever loaded.
+    The network maps normalised images `(n, 3, s, s)`, float32, to features `(n, network.num_features)`. Its
+    weights depend on `seed` alone; PyTorch's global generator is left as it was. No pretrained weights are
+    ever loaded.
 
     Args:
-        name: One of `list_backbones()`, or `timm:<name>` for any model of timm. The prefix `random:` may stand
-            before either and changes nothing: it names an encoder that is meant to stay untrained.
-        image_size: Side of the square input, in pixels. Only networks with a fixed input (vision transformers)
-            depend on it.
+        name: One of `list_backbones()`, or `timm:<name>` for any model of timm. The prefix `random:` may
+            stand before either and changes nothing: it names an encoder that is meant to stay untrained.
+        image_size: Side of the square input, in pixels. Only networks with a fixed input (vision
+            transformers) depend on it.
         seed: Seed of the initial weights.
 
     Raises:
@@ -127,7 +139,7 @@ def create_backbone(name: str, *, image_size: int = 224, seed: int = 0) -> nn.Mo
             return _timm_backbone(plain, image_size)
         if plain not in BACKBONES:
             raise InputError(
-                f"Unknown encoder `{name}`. Choose one of {', '.join(list_backbones())}, or `timm:<name>` for any "
-                f"model of timm {timm.__version__}."
+                f"Unknown encoder `{name}`. Choose one of {', '.join(list_backbones())}, or `timm:<name>` "
+                f"for any model of timm {timm.__version__}."
             )
         return BACKBONES[plain](image_size)

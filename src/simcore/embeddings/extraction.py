@@ -31,9 +31,10 @@ def extract(
 ) -> Embeddings:
     """Return the embeddings of all images of `store`, written as float16 shards into `directory`.
 
-    The shorter side is resized to `image_size * resize_ratio`, the centre cropped and encoded in evaluation mode.
-    Memory holds one batch and one shard. An interrupted run goes on at the first missing shard and leaves the same
-    bytes: batches begin anew with each shard, so a row does not depend on where the run was stopped.
+    The shorter side is resized to `image_size * resize_ratio`, the centre cropped and encoded in evaluation
+    mode. Memory holds one batch and one shard. An interrupted run goes on at the first missing shard and
+    leaves the same bytes: batches begin anew with each shard, so a row does not depend on where the run was
+    stopped.
 
     Args:
         encoder: Maps uint8 images to features; its module is moved to `device`.
@@ -86,7 +87,7 @@ def extraction_metadata(
 
 
 def _batches(start: int, stop: int, *, batch_size: int, rows_per_shard: int) -> Iterator[np.ndarray]:
-    """Yield the row numbers of batches from `start`, a shard's first row, to `stop`; none crosses a shard's end."""
+    """Yield the rows of batches from `start`, a shard's first row, to `stop`; none crosses a shard's end."""
     for shard in range(start, stop, rows_per_shard):
         end = min(shard + rows_per_shard, stop)
         for first in range(shard, end, batch_size):

@@ -381,6 +381,43 @@ class Embeddings:
             start += rows
         return taken
 
+    def keys_at(self, positions: np.ndarray) -> pa.StringArray:
+        """Return the keys at `positions` as an Arrow array; reads only the shards they are in."""
+        order = np.argsort(positions, kind="stable")
+        ordered = np.asarray(positions)[order]
+        found, start = [pa.array([], type=pa.string())], 0
+        for path, rows in zip(self._shards, self._rows, strict=True):
+            inside = slice(*np.searchsorted(ordered, [start, start + rows]))
+            if inside.start < inside.stop:
+                keys = pq.read_table(path, columns=["key"], memory_map=True).column("key")
+                found.append(keys.take(pa.array(ordered[inside] - start)).combine_chunks())
+            start += rows
+        back = np.empty(len(order), dtype=np.int64)
+        back[order] = np.arange(len(order))
+        return pa.concat_arrays(found).take(pa.array(back))
+
+    def sample(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return `(positions, rows)` of about `count` rows from all over: for estimates, not for results.
+
+        Whole row groups are the cheapest unit to read; a part of each of up to 16 covers the directory.
+        """
+        groups, start = [], 0
+        for path in self._shards:
+            footer = pq.read_metadata(path)
+            for group in range(footer.num_row_groups):
+                groups.append((path, group, start))
+                start += footer.row_group(group).num_rows
+        chosen = np.unique(np.linspace(0, len(groups) - 1, min(16, len(groups))).round().astype(int))
+        positions, parts = [], []
+        for number in chosen:
+            path, group, start = groups[number]
+            with pq.ParquetFile(path, memory_map=True) as file:
+                rows = self._decode(file.read_row_group(group, columns=["embedding"]).column(0).combine_chunks())
+            step = max(1, len(rows) * len(chosen) // count)
+            positions.append(np.arange(start + step // 2, start + len(rows), step))
+            parts.append(rows[step // 2 :: step])
+        return np.concatenate(positions), np.concatenate(parts)
+
     def to_numpy(self) -> np.ndarray:
         """Return all rows as one (n, d) float16 array in memory."""
         whole = np.empty((len(self), self.dim), dtype=np.float16)

@@ -20,7 +20,8 @@ def encode_store(
 ) -> np.ndarray:
     """Return the features of all images of `store`, `(n, d)` float32, in store order.
 
-    The shorter side is resized to `image_size * resize_ratio`, the centre cropped and encoded in evaluation mode.
+    The shorter side is resized to `image_size * resize_ratio`, the centre cropped and encoded in evaluation
+    mode.
 
     Args:
         encoder: Maps uint8 images to features; its module is moved to `device`.

@@ -28,9 +28,10 @@ def knn(
 ) -> list[dict[str, Any]]:
     """Return the test accuracy of a weighted vote of the k nearest training images, as flat records.
 
-    Features are brought to unit length; each of the k training images most similar by cosine s votes for its class
-    with weight exp(s / 0.07); of equal votes the first class wins, of equal similarities the earlier image. Costs
-    O(m n d) time; similarities are held in blocks of 64 MiB. Source: SimCore paper, table 7a (k = 20 and 200).
+    Features are brought to unit length; each of the k training images most similar by cosine s votes for its
+    class with weight exp(s / 0.07); of equal votes the first class wins, of equal similarities the earlier
+    image. Costs O(m n d) time; similarities are held in blocks of 64 MiB. Source: SimCore paper, table 7a (k
+    = 20 and 200).
 
     Args:
         train_features: `(n, d)`.
@@ -41,8 +42,8 @@ def knn(
         ks: Neighbours; a k above n is capped at n, with a message.
 
     Returns:
-        Records with `evaluation` (`knn`), `metric` (`top1`, `mean_per_class`), `protocol` (`k=20`: the neighbours
-        used), `value`, `n` (test images); one pair for each different k.
+        Records with `evaluation` (`knn`), `metric` (`top1`, `mean_per_class`), `protocol` (`k=20`: the
+        neighbours used), `value`, `n` (test images); one pair for each different k.
 
     Raises:
         InputError: If shapes differ, a class has no training or test image, or a k is below 1.

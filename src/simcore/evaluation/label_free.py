@@ -23,10 +23,10 @@ def _unit(features: np.ndarray | Tensor) -> Tensor:
 
 
 def alignment(features: np.ndarray | Tensor, other_view: np.ndarray | Tensor) -> float:
-    """Return the mean squared distance between unit features of two views of the same images; lower is better.
+    """Return the mean squared distance between unit features of two views of each image; lower is better.
 
-    Source: Wang & Isola, Understanding Contrastive Representation Learning through Alignment and Uniformity on the
-    Hypersphere, ICML 2020, with alpha = 2.
+    Source: Wang & Isola, Understanding Contrastive Representation Learning through Alignment and Uniformity
+    on the Hypersphere, ICML 2020, with alpha = 2.
 
     Args:
         features: `(n, d)`.
@@ -45,10 +45,10 @@ def alignment(features: np.ndarray | Tensor, other_view: np.ndarray | Tensor) ->
 
 
 def uniformity(features: np.ndarray | Tensor) -> float:
-    """Return log of the mean of exp(-2 * squared distance) over pairs of unit features; lower is more uniform.
+    """Return log of the mean of exp(-2 * squared distance) over pairs of unit features; lower is better.
 
-    0 when all features are equal; about -4 on a sphere of many dimensions. Time O(n^2 d), memory in blocks. Source:
-    Wang & Isola, ICML 2020, with t = 2.
+    0 when all features are equal; about -4 on a sphere of many dimensions. Time O(n^2 d), memory in blocks.
+    Source: Wang & Isola, ICML 2020, with t = 2.
 
     Args:
         features: `(n, d)`.
@@ -73,8 +73,8 @@ def uniformity(features: np.ndarray | Tensor) -> float:
 def effective_rank(features: np.ndarray | Tensor) -> float:
     """Return the exponential of the entropy of the normalised singular values of `features`, between 1 and d.
 
-    Source: Roy & Vetterli, The effective rank, EUSIPCO 2007; RankMe (Garrido et al., ICML 2023) reads it as a label-free
-    sign of representation quality.
+    Source: Roy & Vetterli, The effective rank, EUSIPCO 2007; RankMe (Garrido et al., ICML 2023) reads it as a
+    label-free sign of representation quality.
 
     Args:
         features: `(n, d)`, used as they are (not centred, not of unit length).

@@ -34,7 +34,8 @@ def match_labels(
         part: `train` or `test`, for the messages.
 
     Raises:
-        InputError: If numbers differ, a label is not in `classes`, a class has no image, or a feature is not finite.
+        InputError: If numbers differ, a label is not in `classes`, a class has no image, or a feature is not
+            finite.
 
     Example:
         >>> match_labels(np.zeros((2, 1)), ["dog", "cat"], classes=["cat", "dog"], part="train").classes
@@ -54,8 +55,8 @@ def match_labels(
     unknown = sorted({str(label) for label in labels} - set(number))
     if unknown:
         raise InputError(
-            f"The {part} labels {unknown[:5]} are not among the {len(names)} classes; give every class that occurs, or "
-            "leave those images out."
+            f"The {part} labels {unknown[:5]} are not among the {len(names)} classes; give every class that "
+            "occurs, or leave those images out."
         )
     positions = np.array([number[str(label)] for label in labels], dtype=np.int64)
     empty = [names[i] for i in np.flatnonzero(np.bincount(positions, minlength=len(names)) == 0)]

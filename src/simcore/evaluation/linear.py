@@ -26,9 +26,9 @@ class FeatureScaling:
     """Centre and scale taken from the training features.
 
     The protocol's rates, 1 to 100, suit features of about unit length. Encoders differ in that by orders of
-    magnitude, and pixels more. So each dimension is centred and brought to variance 1 / d: the mean squared length
-    of a row becomes 1 whatever the encoder, and no dimension is slower to learn for its unit of measure. A linear
-    layer can undo it: what it can represent does not change, only how fast it is found.
+    magnitude, and pixels more. So each dimension is centred and brought to variance 1 / d: the mean squared
+    length of a row becomes 1 whatever the encoder, and no dimension is slower to learn for its unit of
+    measure. A linear layer can undo it: what it can represent does not change, only how fast it is found.
 
     Attributes:
         centre: `(d,)`.
@@ -61,12 +61,12 @@ def train_linear(
     epochs: int = EPOCHS,
     batch_size: int = BATCH_SIZE,
 ) -> tuple[Tensor, Tensor]:
-    """Return weights `(r, d, c)` and biases `(r, c)` of r linear layers, one per learning rate, trained at once.
+    """Return weights `(r, d, c)` and biases `(r, c)` of r linear layers, one a learning rate, at once.
 
-    Each minimises cross-entropy by SGD with Nesterov momentum 0.9, without weight decay, its rate divided by ten
-    after 60 % and again after 80 % of the epochs, exactly as `torch.optim.SGD` would alone: all start from one
-    `torch.nn.Linear` initialisation and see the same batches. One product serves all rates, and the gradient of
-    softmax regression, `x^T (p - y) / b`, is written down instead of traced.
+    Each minimises cross-entropy by SGD with Nesterov momentum 0.9, without weight decay, its rate divided by
+    ten after 60 % and again after 80 % of the epochs, exactly as `torch.optim.SGD` would alone: all start
+    from one `torch.nn.Linear` initialisation and see the same batches. One product serves all rates, and the
+    gradient of softmax regression, `x^T (p - y) / b`, is written down instead of traced.
 
     Args:
         features: `(n, d)`, float32.
@@ -100,7 +100,7 @@ def train_linear(
 
 
 def stratified_folds(classes: np.ndarray, *, folds: int, seed: int) -> np.ndarray:
-    """Return the fold of each row, `(n,)` int64: a class's images are dealt out in a seeded order, one a fold.
+    """Return the fold of each row, `(n,)` int64: a class's images are dealt out in a seeded order.
 
     A class with one image gets fold -1: it is never held out, so every class is there to be learnt.
 
@@ -120,9 +120,9 @@ def stratified_folds(classes: np.ndarray, *, folds: int, seed: int) -> np.ndarra
 def choose_learning_rate(train: LabelledFeatures, *, class_count: int, seed: int) -> float:
     """Return the rate that is right most often on held-out training images.
 
-    Seeded stratified five-fold splits of the training set are held out one after the other until at least 1,000
-    images, or all folds, were scored; of equally good rates the smallest is taken. Scaling is fitted without the
-    held-out images.
+    Seeded stratified five-fold splits of the training set are held out one after the other until at least
+    1,000 images, or all folds, were scored; of equally good rates the smallest is taken. Scaling is fitted
+    without the held-out images.
     """
     folds = stratified_folds(train.classes, folds=_FOLDS, seed=seed)
     right = np.zeros(len(LEARNING_RATES), dtype=np.int64)
@@ -165,10 +165,10 @@ def linear_probe(
     """Return the test accuracy of a linear layer on frozen features, as flat records.
 
     100 epochs of SGD (Nesterov 0.9, no weight decay, batch 256, rate x 0.1 after epochs 60 and 80), rate from
-    {1, 3.16, 10, 31.6, 100}, as the SimCore paper. Protocol `clean`: the rate is chosen on held-out training images
-    (`choose_learning_rate`), the layer is trained again on all of them, its last epoch counts, and the test images
-    are looked at once. The paper's numbers are the best over rates and epochs on the test images, with augmented
-    crops; clean numbers are lower. Features are scaled by `FeatureScaling`.
+    {1, 3.16, 10, 31.6, 100}, as the SimCore paper. Protocol `clean`: the rate is chosen on held-out training
+    images (`choose_learning_rate`), the layer is trained again on all of them, its last epoch counts, and the
+    test images are looked at once. The paper's numbers are the best over rates and epochs on the test images,
+    with augmented crops; clean numbers are lower. Features are scaled by `FeatureScaling`.
 
     Args:
         train_features: `(n, d)`.
@@ -180,8 +180,8 @@ def linear_probe(
         protocol: `clean`.
 
     Returns:
-        Records with `evaluation`, `metric` (`top1`, `mean_per_class`, `learning_rate`), `protocol`, `value`, `n`
-        (test images).
+        Records with `evaluation`, `metric` (`top1`, `mean_per_class`, `learning_rate`), `protocol`, `value`,
+        `n` (test images).
 
     Raises:
         InputError: If shapes differ, a class has no training or test image, or the protocol is unknown.
@@ -198,8 +198,8 @@ def linear_probe(
     test = match_labels(test_features, test_labels, classes=classes, part="test")
     if train.features.shape[1] != test.features.shape[1]:
         raise InputError(
-            f"Train features have {train.features.shape[1]} dimensions, test features {test.features.shape[1]}; "
-            "encode both with one encoder."
+            f"Train features have {train.features.shape[1]} dimensions, test features "
+            f"{test.features.shape[1]}; encode both with one encoder."
         )
     rate = choose_learning_rate(train, class_count=len(classes), seed=seed)
     scaling = FeatureScaling.fit(train.features)

@@ -14,7 +14,8 @@ def pixel_features(store: ImageStore, *, image_size: int, resize_ratio: float = 
         resize_ratio: How much larger than the crop the image is before cropping.
 
     Returns:
-        `(n, s * s)` when every image is grey (three equal channels would only repeat it), else `(n, 3 * s * s)`.
+        `(n, s * s)` when every image is grey (three equal channels would only repeat it), else `(n, 3 * s *
+        s)`.
     """
     pixels = eval_pixels(store, image_size=image_size, resize_ratio=resize_ratio)
     if store.grey:

@@ -9,16 +9,13 @@ from simcore.images.manifest import (
     REJECTED_COLUMNS,
     build_manifest,
     check_manifest,
-    merge_manifests,
 )
-from simcore.images.pixels import IMAGENET_MEAN, IMAGENET_STD, eval_pixels, normalise
+from simcore.images.pixels import eval_pixels
 from simcore.images.size import IMAGE_SIZES, ImageSize, choose_image_size
 from simcore.images.store import ImageStore
-from simcore.images.views import MultiViews, TwoViews, ViewDataset, ViewSettings
+from simcore.images.views import MultiViews, TwoViews, ViewSettings
 
 __all__ = [
-    "IMAGENET_MEAN",
-    "IMAGENET_STD",
     "IMAGE_SIZES",
     "MANIFEST_COLUMNS",
     "REJECTED_COLUMNS",
@@ -27,15 +24,12 @@ __all__ = [
     "Ingested",
     "MultiViews",
     "TwoViews",
-    "ViewDataset",
     "ViewSettings",
     "build_manifest",
     "check_manifest",
     "choose_image_size",
     "decode",
     "eval_pixels",
-    "merge_manifests",
-    "normalise",
     "read_bytes",
     "read_source",
     "source_fingerprint",

@@ -1,6 +1,7 @@
 """Bytes of an image file in, three channels of uint8 out."""
 
 import io
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from simcore.images.encoded import UnreadableError
 MAX_PIXELS = 89_478_485
 """More pixels than this are refused: Pillow's own limit, about 256 MiB as RGB."""
 
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "MPO", "DIB")
 _COLOUR_AXES = 3
 _PROBE = 16
 _ORIENTATION_TAG = 0x0112
@@ -24,12 +26,13 @@ def decode(data: bytes, *, side: int | None = None) -> np.ndarray:
 
     Everything takes the same road to three channels: grey is repeated, palettes are looked up, CMYK is
     converted, transparency is laid over white, 16-bit grey keeps its high byte (as Pillow does with 16-bit
-    colour). The EXIF orientation is applied; of an animation the first frame counts.
+    colour). The EXIF orientation is applied, colour profiles are not; of an animation the first
+    frame counts.
 
     Args:
         data: the encoded file.
         side: reduce the shorter side to this many pixels when it is larger (bilinear, antialiased); JPEGs are
-            then decoded at a fraction of their size, never below 2 x `side`, which is several times faster.
+            then decoded at a half, a quarter or an eighth of their size where that is still 2 x `side`.
 
     Raises:
         UnreadableError: the data are no image, are truncated, or have more than `MAX_PIXELS` pixels.
@@ -79,7 +82,7 @@ def measure(source: bytes | Path) -> tuple[int, int]:
     """
     image = _open(source)
     try:
-        # Pillow decodes a whole PNG to look for an orientation after the pixels; before them is where it belongs.
+        # Pillow decodes a whole PNG to look for an orientation behind the pixels; it belongs before them.
         return image.size if image.format == "PNG" and "exif" not in image.info else _upright_size(image)
     except Exception as error:
         raise UnreadableError(_reason(error)) from error
@@ -107,7 +110,7 @@ def _open(source: bytes | Path) -> Image.Image:
     ):
         raise UnreadableError("the file is empty (0 bytes)")
     try:
-        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats())
     except MemoryError:
         raise
     except Exception as error:
@@ -117,6 +120,13 @@ def _open(source: bytes | Path) -> Image.Image:
         image.close()
         raise UnreadableError(f"its {width} x {height} pixels are more than the {MAX_PIXELS:,} allowed")
     return image
+
+
+@cache
+def _formats() -> list[str]:
+    """Return the formats to try: no others, since Pillow hands some (EPS) to programs outside."""
+    Image.init()
+    return [form for form in _FORMATS if form in Image.OPEN]
 
 
 def _orientation(image: Image.Image) -> int:
@@ -153,7 +163,7 @@ def _high_byte(image: Image.Image) -> Image.Image:
 
 
 def _is_grey(array: np.ndarray) -> bool:
-    """Return whether the three channels are equal; a thin grid rules out nearly every colour image at once."""
+    """Return whether the three channels are equal; a thin grid rules out most colour images at once."""
     for pixels in (array[::_PROBE, ::_PROBE], array):
         if (pixels[..., 0] != pixels[..., 1]).any() or (pixels[..., 0] != pixels[..., 2]).any():
             return False

@@ -2,15 +2,20 @@
 
 import re
 import threading
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 IMAGE_COLUMN = "image"
+
+T = TypeVar("T")
 
 _PACKED = re.compile(r"(?P<path>.+)#row=(?P<row>\d+)", re.DOTALL)
 _KEPT_GROUPS = 2
@@ -46,7 +51,7 @@ def split_packed_uri(uri: str) -> tuple[str, int] | None:
 class ByteReader:
     """Reads encoded images and keeps the last packed row groups, so that rows in order cost one read a group.
 
-    May be shared by threads; two groups are kept, since threads that take rows in order straddle a border.
+    May be shared by threads.
     """
 
     def __init__(self) -> None:
@@ -106,12 +111,74 @@ def read_bytes(uri: str) -> bytes:
     return ByteReader().read(uri)
 
 
-def reading_lots(uris: Sequence[str], *, size: int = 64) -> list[np.ndarray]:
-    """Return the positions in `uris` in lots of `size`, in an order that reads each packed row group once.
+@dataclass(frozen=True)
+class Encoded:
+    """An image to be decoded: a file that is still to be read, or the bytes of a packed row.
+
+    Attributes:
+        uri: of the image.
+        row: what reading a packed row gave; None for a file.
+    """
+
+    uri: str
+    row: bytes | UnreadableError | None
+
+    def read(self) -> bytes:
+        """Return the bytes.
+
+        Raises:
+            UnreadableError: the file or the row cannot be read.
+        """
+        if self.row is None:
+            return read_bytes(self.uri)
+        if isinstance(self.row, UnreadableError):
+            raise self.row
+        return self.row
+
+
+def map_images(
+    function: Callable[[int, Encoded], T], uris: Sequence[str], *, workers: int, lot: int = 16
+) -> Iterator[tuple[int, T]]:
+    """Yield (position in `uris`, what `function` makes of it) in an order that `workers` do not change.
+
+    Files come first, as given; packed rows follow by file and row, each row group read once, here, while the
+    workers are busy. At most 2 x `workers` + 1 lots of images are in memory.
+
+    Args:
+        function: takes a position and its image, in a thread; what it raises is raised here.
+        uris: files, or rows of packed Parquet files.
+        workers: threads.
+        lot: images a thread takes at a time.
 
     Example:
-        >>> [lot.tolist() for lot in reading_lots(["/a.parquet#row=1", "/b.png", "/a.parquet#row=0"], size=2)]
-        [[1, 2], [0]]
+        >>> list(map_images(lambda position, image: image.uri[1:], ["/a.png", "/b.png"], workers=2))
+        [(0, 'a.png'), (1, 'b.png')]
+    """
+    reader = ByteReader()
+    order = reading_order(uris)
+    window: deque[Future[list[tuple[int, T]]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for start in range(0, len(order), lot):
+                images = [
+                    (position, _fetch(uris[position], reader)) for position in order[start : start + lot]
+                ]
+                window.append(pool.submit(_map_lot, function, images))
+                if len(window) > 2 * workers:
+                    yield from window.popleft().result()
+            while window:
+                yield from window.popleft().result()
+        finally:
+            for future in window:
+                future.cancel()
+
+
+def reading_order(uris: Sequence[str]) -> list[int]:
+    """Return the positions in `uris`, files first, then packed rows by file and row.
+
+    Example:
+        >>> reading_order(["/a.parquet#row=1", "/b.png", "/a.parquet#row=0"])
+        [1, 2, 0]
     """
     plain: list[int] = []
     packed: list[tuple[str, int, int]] = []
@@ -121,8 +188,20 @@ def reading_lots(uris: Sequence[str], *, size: int = 64) -> list[np.ndarray]:
             plain.append(position)
         else:
             packed.append((*parts, position))
-    order = np.asarray(plain + [position for _, _, position in sorted(packed)], dtype=np.int64)
-    return [order[start : start + size] for start in range(0, len(order), size)]
+    return plain + [position for _, _, position in sorted(packed)]
+
+
+def _fetch(uri: str, reader: ByteReader) -> Encoded:
+    if split_packed_uri(uri) is None:
+        return Encoded(uri, None)
+    try:
+        return Encoded(uri, reader.read(uri))
+    except UnreadableError as error:
+        return Encoded(uri, error)
+
+
+def _map_lot(function: Callable[[int, Encoded], T], images: list[tuple[int, Encoded]]) -> list[tuple[int, T]]:
+    return [(position, function(position, image)) for position, image in images]
 
 
 def _row_group_bounds(path: str) -> np.ndarray:

@@ -172,8 +172,8 @@ def _check_share(rejected: pd.DataFrame, *, total: int, path: Path, max_rejected
             f"None of the {total} images of {path} can be used ({first}); give a source of whole images."
         )
     raise InputError(
-        f"{len(rejected)} of the {total} images of {path} cannot be used ({first}), more than `max_rejected` = "
-        f"{max_rejected:g} allows; repair or remove them, or raise `max_rejected`."
+        f"{len(rejected)} of the {total} images of {path} cannot be used ({first}), more than "
+        f"`max_rejected` = {max_rejected:g} allows; repair or remove them, or raise `max_rejected`."
     )
 
 

@@ -31,7 +31,7 @@ def build_manifest(records: Iterable[Mapping[str, Any]] | pd.DataFrame) -> pd.Da
         >>> build_manifest([{"key": "b.png", **record}, {"key": "a.png", **record}])["key"].tolist()
         ['a.png', 'b.png']
     """
-    frame = records.copy() if isinstance(records, pd.DataFrame) else pd.DataFrame(list(records))
+    frame = records.copy() if isinstance(records, pd.DataFrame) else pd.DataFrame(list(records), dtype=object)
     if frame.empty:
         frame = frame.reindex(columns=list(MANIFEST_COLUMNS))
     if "label" not in frame.columns:
@@ -45,25 +45,6 @@ def build_manifest(records: Iterable[Mapping[str, Any]] | pd.DataFrame) -> pd.Da
     frame = frame[[*MANIFEST_COLUMNS, *extra]].sort_values("key", kind="stable", ignore_index=True)
     check_manifest(frame)
     return frame
-
-
-def merge_manifests(manifests: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Return one manifest of several sources, such as a target and its coreset; keys become `<source>/<key>`.
-
-    The prefix is always put, so a key does not depend on what it is merged with.
-
-    Raises:
-        InputError: two sources of one name share a key.
-
-    Example:
-        >>> record = {"key": "1.png", "uri": "/a/1.png", "split": "train", "width": 28, "height": 28}
-        >>> merge_manifests(build_manifest([{**record, "source": name}]) for name in ("pool", "birds"))["key"].tolist()
-        ['birds/1.png', 'pool/1.png']
-    """
-    frames = [frame.assign(key=frame["source"] + "/" + frame["key"]) for frame in manifests]
-    if not frames:
-        raise InputError("There are no manifests to merge; give at least one.")
-    return build_manifest(pd.concat(frames, ignore_index=True))
 
 
 def check_manifest(frame: pd.DataFrame) -> None:
@@ -123,14 +104,15 @@ def _check_keys(keys: pd.Series) -> None:
     if repeated.any():
         key = keys.iloc[int(np.argmax(repeated))]
         raise InputError(
-            f"Key '{key}' occurs {int((keys == key).sum())} times; keys must be unique: rename or drop all but one."
+            f"Key '{key}' occurs {int((keys == key).sum())} times; keys must be unique: "
+            "rename or drop all but one."
         )
     values = keys.to_numpy(dtype=object)
     descending = np.flatnonzero(values[1:] < values[:-1])
     if descending.size:
         raise InputError(
-            f"The manifest is not sorted: key '{values[descending[0] + 1]}' comes after '{values[descending[0]]}'; "
-            "sort it with `build_manifest`."
+            f"The manifest is not sorted: key '{values[descending[0] + 1]}' comes after "
+            f"'{values[descending[0]]}'; sort it with `build_manifest`."
         )
 
 
@@ -161,7 +143,7 @@ def _as_pixels(values: pd.Series, *, keys: pd.Series) -> pd.Series:
     if bad.any():
         row = int(np.argmax(bad))
         raise InputError(
-            f"The {values.name} of image '{keys.iloc[row]}' is {values.iloc[row]!r}; "
+            f"The {values.name} of image '{keys.iloc[row]}' is {values.tolist()[row]!r}; "
             "it must be a whole number of pixels."
         )
     return numbers.astype(np.int32)

@@ -1,4 +1,4 @@
-"""The fixed transform of evaluation, resize and centre crop; the normalisation that follows on the device."""
+"""The fixed transform of evaluation: resize and centre crop."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +9,12 @@ from PIL import Image
 
 from simcore.errors import InputError
 from simcore.images.store import ImageStore
+from simcore.images.verify import usable_workers
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
+_LOT = 8
+_SMALL = 64
 _LONGEST = 8
-"""Images longer than this many times their width lose their ends before the resize: the crop drops them anyway."""
+"""Images longer than this many times their width lose their ends first: the crop drops them anyway."""
 
 
 def eval_pixels(
@@ -23,7 +23,7 @@ def eval_pixels(
     image_size: int,
     resize_ratio: float = 1.0,
     rows: Sequence[int] | np.ndarray | None = None,
-    workers: int = 1,
+    workers: int | None = None,
 ) -> torch.Tensor:
     """Return images as the evaluation sees them: uint8 (n, 3, image_size, image_size), on the CPU.
 
@@ -36,7 +36,7 @@ def eval_pixels(
         resize_ratio: shorter side before the crop over `image_size`, at least 1.
         rows: positions in the store; None takes all. Memory is 3 * image_size^2 bytes an image: give large
             stores in blocks.
-        workers: threads; more than one pays where images are decoded at each access, or are large.
+        workers: threads; None takes every usable core, or one where images are small and in memory.
 
     Raises:
         InputError: `image_size` is below 1 or `resize_ratio` below 1.
@@ -52,54 +52,42 @@ def eval_pixels(
     pixels = torch.empty((len(positions), 3, image_size, image_size), dtype=torch.uint8)
     target = pixels.numpy()
 
-    def place(slot: int) -> None:
-        crop = _resize_and_crop(store.compact(positions[slot]), side=side, image_size=image_size)
-        target[slot] = crop if crop.ndim == 2 else crop.transpose(2, 0, 1)  # noqa: PLR2004
+    def place(slots: range) -> None:
+        for slot in slots:
+            crop = _resize_and_crop(store.compact(positions[slot]), side=side, image_size=image_size)
+            target[slot] = crop if crop.ndim == 2 else crop.transpose(2, 0, 1)  # noqa: PLR2004
 
-    if workers > 1:
-        with ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(place, range(len(positions))):
-                pass
+    if workers is None and store.cached and image_size <= _SMALL:
+        workers = 1
+    lots = [range(start, min(start + _LOT, len(positions))) for start in range(0, len(positions), _LOT)]
+    threads = min(usable_workers(workers), len(lots))
+    if threads > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(place, lots))
     else:
-        for slot in range(len(positions)):
-            place(slot)
+        for lot in lots:
+            place(lot)
     return pixels
 
 
-def normalise(
-    pixels: torch.Tensor,
-    *,
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
-) -> torch.Tensor:
-    """Return float32 (pixels / 255 - mean) / std of uint8 (..., 3, h, w), on the device the pixels are on.
-
-    Raises:
-        InputError: the pixels are not uint8, so that dividing by 255 would be wrong.
-
-    Example:
-        >>> white = torch.full((1, 3, 1, 1), 255, dtype=torch.uint8)
-        >>> [round(value, 4) for value in normalise(white).flatten().tolist()]
-        [2.2489, 2.4286, 2.64]
-    """
-    if pixels.dtype != torch.uint8:
-        raise InputError(f"`pixels` are {pixels.dtype}; `normalise` takes uint8, from 0 to 255.")
-    scale = torch.tensor([1 / (255 * s) for s in std], device=pixels.device).view(-1, 1, 1)
-    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=pixels.device).view(
-        -1, 1, 1
-    )
-    return torch.addcmul(shift, pixels.to(torch.float32), scale)
-
-
 def _resize_and_crop(image: np.ndarray, *, side: int, image_size: int) -> np.ndarray:
+    image = _drop_ends(image)
     height, width = image.shape[:2]
-    if max(height, width) > _LONGEST * min(height, width):
-        image = _centre(image, size=(min(width, _LONGEST * height), min(height, _LONGEST * width)))
-        height, width = image.shape[:2]
     if min(height, width) != side:
         size = (side, side * height // width) if width <= height else (side * width // height, side)
         image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
     return _centre(image, size=(image_size, image_size))
+
+
+def _drop_ends(image: np.ndarray) -> np.ndarray:
+    """Return the middle of a very long image, since resized whole it could fill the memory."""
+    height, width = image.shape[:2]
+    shorter, longer = min(height, width), max(height, width)
+    kept = _LONGEST * shorter
+    if longer <= kept:
+        return image
+    kept += (longer - kept) % 2  # as much from either end, so that the centre stays where it is
+    return _centre(image, size=(min(width, kept), min(height, kept)))
 
 
 def _centre(image: np.ndarray, *, size: tuple[int, int]) -> np.ndarray:

@@ -113,8 +113,8 @@ def choose_image_size(
         )
     if result.reduction > _LARGE_REDUCTION:
         logger.warning(
-            "Images are reduced %.1f times (median shorter side %g, trained at %d), so fine detail is lost; allow "
-            "more minutes, train on a faster device, or request a larger `image_size`.",
+            "Images are reduced %.1f times (median shorter side %g, trained at %d), so fine detail is lost; "
+            "allow more minutes, train on a faster device, or request a larger `image_size`.",
             result.reduction,
             median,
             size,

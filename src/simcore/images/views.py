@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -12,7 +11,6 @@ from PIL import Image, ImageEnhance
 from torchvision.transforms.v2 import functional as F  # noqa: N812 (the name torchvision's users know)
 
 from simcore.errors import InputError
-from simcore.images.store import ImageStore
 
 _CROP_ATTEMPTS = 10
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -92,6 +90,9 @@ class MultiViews:
         groups: (settings, number of views) pairs.
         seed: another seed, other views.
 
+    Raises:
+        InputError: there is no group, or one without views.
+
     Example:
         >>> views = MultiViews(((ViewSettings(image_size=32), 2), (ViewSettings(image_size=16), 4)), seed=0)
         >>> large, small = views(np.zeros((40, 50, 3), dtype=np.uint8), step=0, key="wren.jpg")
@@ -99,8 +100,15 @@ class MultiViews:
         (torch.Size([2, 3, 32, 32]), torch.Size([4, 3, 16, 16]))
     """
 
-    groups: Sequence[tuple[ViewSettings, int]]
+    groups: tuple[tuple[ViewSettings, int], ...]
     seed: int
+
+    def __post_init__(self) -> None:
+        """Check the groups."""
+        if not self.groups or min(count for _, count in self.groups) < 1:
+            raise InputError(
+                f"`groups` is {self.groups}; it must hold at least one group of at least one view."
+            )
 
     def __call__(self, image: np.ndarray, *, step: int, key: str) -> tuple[torch.Tensor, ...]:
         """Return one tensor a group: uint8 (views, 3, image_size, image_size).
@@ -140,29 +148,6 @@ class TwoViews:
     def __call__(self, image: np.ndarray, *, step: int, key: str) -> torch.Tensor:
         """Return uint8 (2, 3, image_size, image_size); the arguments are those of `MultiViews`."""
         return MultiViews(((self.settings, 2),), seed=self.seed)(image, step=step, key=key)[0]
-
-
-class ViewDataset(torch.utils.data.Dataset):
-    """The views of a store's images by (step, position), pairs that a sampler yields: any step can be resumed.
-
-    Args:
-        store: the images.
-        views: what is drawn of each.
-    """
-
-    def __init__(self, store: ImageStore, views: TwoViews | MultiViews) -> None:
-        self.store = store
-        self.views = views
-        self._keys = store.keys
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-        return len(self.store)
-
-    def __getitem__(self, item: tuple[int, int]) -> torch.Tensor | tuple[torch.Tensor, ...]:
-        """Return what `views` draws of the image at `position` in `step`."""
-        step, position = item
-        return self.views(self.store.compact(position), step=step, key=self._keys[position])
 
 
 def _generator(*, seed: int, step: int, key: str) -> Random:

@@ -22,8 +22,9 @@ class StepOutput(NamedTuple):
 class Method(nn.Module, ABC):
     """A self-supervised method: a module whose forward pass turns views into a loss.
 
-    All state (heads, momentum copies, queues, centres) lives in parameters and buffers, so that `state_dict` is
-    everything a resumed run needs. What changes with time is a function of the step, given to `after_step`.
+    All state (heads, momentum copies, queues, centres) lives in parameters and buffers, so that `state_dict`
+    is everything a resumed run needs. What changes with time is a function of the step, given to
+    `after_step`.
 
     Attributes:
         name: Name in the registry.
@@ -47,9 +48,9 @@ class Method(nn.Module, ABC):
         return self(views).loss
 
     def after_step(self, step: int, *, total_steps: int) -> None:
-        """Update what follows the weights (momentum networks, centres) after optimiser step `step` (1-based)."""
+        """Update what follows the weights (momentum networks, centres) after step `step` (1-based)."""
 
     @property
     def hyper_parameters(self) -> dict[str, Any]:
-        """The method's own settings as plain values: part of a run's fingerprint and of the encoder's card."""
+        """The method's settings as plain values: part of a run's fingerprint and of the encoder's card."""
         return {}

@@ -1,5 +1,6 @@
 """Self-supervised methods by name."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,11 @@ def create_method(name: str, backbone: nn.Module, **settings: Any) -> Method:
     """
     if name not in METHODS:
         raise InputError(f"Unknown method `{name}`. Choose one of {', '.join(sorted(METHODS))}.")
-    try:
-        return METHODS[name](backbone, **settings)
-    except TypeError as error:
-        raise InputError(f"Method `{name}` does not take these settings: {error}.") from error
+    allowed = set(inspect.signature(METHODS[name]).parameters) - {"backbone"}
+    unknown = sorted(set(settings) - allowed)
+    if unknown:
+        raise InputError(
+            f"Method `{name}` has no setting {', '.join(f'`{word}`' for word in unknown)}; it takes "
+            f"{', '.join(sorted(allowed))}."
+        )
+    return METHODS[name](backbone, **settings)

@@ -7,6 +7,7 @@ import torch
 from lightly.loss import NTXentLoss
 from torch import Tensor, nn
 
+from simcore.backbones import feature_dim
 from simcore.errors import InputError
 from simcore.methods.base import Method, StepOutput
 
@@ -19,9 +20,9 @@ class SimCLR(Method):
         loss = mean_i  -log( exp(z_i z_j(i) / T) / sum_{m != i} exp(z_i z_m / T) ).
 
     The head is Linear(d, d)-ReLU-Linear(d, 128) without batch norm, T is 0.07 (SimCore paper, implementation
-    details); the original ImageNet recipe has batch norm in the head and T = 0.1. Cost of the loss: O(n^2) in time
-    and memory. Source: Chen et al., A Simple Framework for Contrastive Learning of Visual Representations, ICML
-    2020, equation 1.
+    details); the original ImageNet recipe has batch norm in the head and T = 0.1. Cost of the loss: O(n^2) in
+    time and memory. Source: Chen et al., A Simple Framework for Contrastive Learning of Visual
+    Representations, ICML 2020, equation 1.
 
     Args:
         backbone: Network with `num_features`, from `create_backbone`.
@@ -55,7 +56,7 @@ class SimCLR(Method):
         self.backbone = backbone
         self.temperature = temperature
         self.projection_dim = projection_dim
-        dim = int(backbone.num_features)
+        dim = feature_dim(backbone)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.head = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, projection_dim))

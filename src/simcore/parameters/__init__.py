@@ -78,7 +78,10 @@ def check_parameters(parameters: Mapping[str, Any]) -> ParameterTree:
     tree = {key: value for key, value in parameters.items() if key not in CATALOG_KEYS and not key.startswith("_")}
     try:
         return ParameterTree.model_validate(
-            {key: value.model_dump() if isinstance(value, Parameters) else value for key, value in tree.items()}
+            {
+                key: value.model_dump(exclude_unset=True) if isinstance(value, Parameters) else value
+                for key, value in tree.items()
+            }
         )
     except ValidationError as error:
         sentences = [_sentence(problem) for problem in error.errors()]

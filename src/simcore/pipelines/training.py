@@ -3,7 +3,6 @@
 import hashlib
 
 import pandas as pd
-import torch
 
 from simcore.backbones import Encoder, create_backbone
 from simcore.images import ImageStore, TwoViews, ViewSettings
@@ -11,15 +10,6 @@ from simcore.methods import create_method
 from simcore.parameters import RuntimeParameters, TrainingParameters
 from simcore.training import Reporter, TrainingSettings, export_encoder, pretrain
 from simcore.workspace import work_directory
-
-
-class _BatchViews:
-    def __init__(self, views):
-        self.views = views
-
-    def __call__(self, images, *, keys, seed, step):
-        pairs = torch.stack([self.views(image, step=step, key=key) for image, key in zip(images, keys, strict=True)])
-        return [pairs[:, 0], pairs[:, 1]]
 
 
 def train_encoder(
@@ -41,7 +31,7 @@ def train_encoder(
         workers=runtime.workers,
         device=runtime.device,
     )
-    views = _BatchViews(TwoViews(ViewSettings(image_size=image_size, **training.views.model_dump()), seed=seed))
+    views = TwoViews(ViewSettings(image_size=image_size, **training.views.model_dump()), seed=seed)
     result = pretrain(
         method,
         store,

@@ -1,18 +1,11 @@
 """Reporting: comparison of arms, composition of the coreset, figures, galleries and one HTML page."""
 
-from simcore.reporting.comparison import compare_arms, paired_differences, pivot_comparison, state_finding
+from simcore.reporting.answer import state_answer
+from simcore.reporting.comparison import compare_arms, pivot_comparison
 from simcore.reporting.composition import Purity, coreset_purity, coreset_shares
+from simcore.reporting.differences import paired_differences, state_finding
 from simcore.reporting.figures import accuracy_figure, composition_figure, curves_figure, trace_figure
-from simcore.reporting.galleries import (
-    GalleryRow,
-    Tile,
-    TileGroup,
-    centroid_gallery,
-    draw_gallery,
-    encode_tile,
-    neighbour_gallery,
-    rounds_gallery,
-)
+from simcore.reporting.galleries import centroid_gallery, neighbour_gallery, rounds_gallery
 from simcore.reporting.html import render_report
 from simcore.reporting.names import arm_title
 from simcore.reporting.report import (
@@ -26,6 +19,7 @@ from simcore.reporting.report import (
     Table,
     describe_data,
 )
+from simcore.reporting.tiles import GalleryRow, Images, Tile, TileGroup, draw_gallery, encode_tile
 
 __all__ = [
     "Block",
@@ -33,6 +27,7 @@ __all__ = [
     "Figure",
     "Gallery",
     "GalleryRow",
+    "Images",
     "Purity",
     "Report",
     "Section",
@@ -56,6 +51,7 @@ __all__ = [
     "pivot_comparison",
     "render_report",
     "rounds_gallery",
+    "state_answer",
     "state_finding",
     "trace_figure",
 ]

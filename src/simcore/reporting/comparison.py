@@ -32,11 +32,11 @@ def compare_arms(
 ) -> pd.DataFrame:
     """Return one row per measure and arm with mean, spread over seeds and a 95 % interval.
 
-    Rows are ordered by evaluation (linear, knn, finetune, others by name, label_free last), metric (top1, top5,
-    mean_per_class, others by name), protocol, then `arms` and `references` in the order given. The interval is
-    Student's t over seeds: it covers the seeds, not the choice of test images. An arm without a value keeps its
-    row with NaN and `n_seeds` 0; when no record needs labels, all arms get such rows for the measure
-    (labelled, accuracy).
+    Rows are ordered by evaluation (linear, knn, finetune, others by name, label_free last), metric (top1,
+    top5, mean_per_class, others by name), protocol, then `arms` and `references` in the order given. The
+    interval is Student's t over seeds: it covers the seeds, not the choice of test images. An arm without
+    a value keeps its row with NaN and `n_seeds` 0; when no record needs labels, all arms get such rows for
+    the measure (labelled, accuracy).
 
     Args:
         records: flat records with arm, seed (None where nothing is random), evaluation, metric, protocol,
@@ -45,16 +45,17 @@ def compare_arms(
         references: what arms are held against without pretraining, such as raw pixels or a random network.
 
     Returns:
-        Columns arm, role ("arm" or "reference"), evaluation, metric, protocol, mean, std (sample; NaN for one
-        seed), n_seeds, n, low, high (NaN for one seed).
+        Columns arm, role ("arm" or "reference"), evaluation, metric, protocol, mean, std (sample; NaN for
+        one seed), n_seeds, n, low, high (NaN for one seed).
 
     Raises:
-        InputError: a field is missing, an arm is not named, a value comes twice or is not finite, or n differs
-            within a measure.
+        InputError: a field is missing, an arm is not named, a value comes twice or is not finite, or n
+            differs within a measure.
 
     Example:
         >>> base = {"arm": "x", "evaluation": "knn", "metric": "top1", "protocol": "k=20", "n": 1200}
-        >>> frame = compare_arms([{**base, "seed": 0, "value": 0.7}, {**base, "seed": 1, "value": 0.8}], arms=["x"])
+        >>> seeds = [{**base, "seed": 0, "value": 0.7}, {**base, "seed": 1, "value": 0.8}]
+        >>> frame = compare_arms(seeds, arms=["x"])
         >>> frame[["arm", "mean", "n_seeds"]].values.tolist()
         [['x', 0.75, 2]]
     """
@@ -99,10 +100,10 @@ def format_result(row: dict[Any, Any]) -> str:
 
 
 def pivot_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Return the comparison for readers: one row an arm, one column a measure, "0.801 ± 0.004 (3 seeds)" in them.
+    """Return the comparison for readers: one row an arm, one column a measure.
 
-    The number after ± is the sample standard deviation over seeds; one seed stands without. What an evaluation
-    chose (a learning rate) is left out.
+    Cells read "0.801 ± 0.004 (3 seeds)"; the number after ± is the sample standard deviation over seeds, and
+    one seed stands without. What an evaluation chose (a learning rate) is left out.
 
     Args:
         comparison: what `compare_arms` returns, or some of its rows.

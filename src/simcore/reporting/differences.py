@@ -52,8 +52,8 @@ def paired_differences(
     """Return the differences of arms, seed by seed, with a 95 % interval of their mean.
 
     Both arms of a pair share the seed, so what the seed decides for both (splits, batches, initial weights)
-    cancels. Each interval (Student's t) stands for its own comparison: it is not widened for their number. A pair
-    without a common seed is left out, and so is what an evaluation chose (a learning rate).
+    cancels. Each interval (Student's t) stands for its own comparison: it is not widened for their number.
+    A pair without a common seed is left out, and so is what an evaluation chose (a learning rate).
 
     Args:
         records: as in `compare_arms`.
@@ -62,8 +62,8 @@ def paired_differences(
         against: what to subtract; names that are not in `arms` are left out.
 
     Returns:
-        Columns arm, against, evaluation, metric, protocol, arm_mean and against_mean (over the common seeds),
-        mean (arm minus against), std, n_seeds, low, high; std, low and high are NaN for one seed.
+        Columns arm, against, evaluation, metric, protocol, arm_mean and against_mean (over the common
+        seeds), mean (arm minus against), std, n_seeds, low, high; std, low and high are NaN for one seed.
 
     Raises:
         InputError: as in `compare_arms`.
@@ -103,8 +103,15 @@ def format_interval(row: dict[Any, Any]) -> str:
     """Return the interval of a difference in words: "−0.010 to +0.044"."""
     if row["n_seeds"] == 1:
         return "none: one seed"
-    ends = (format_number(row[end], signed=True, like=row["mean"]) for end in ("low", "high"))
-    return " to ".join(ends)
+    return f"{_format_end(row['low'], mean=row['mean'])} to {_format_end(row['high'], mean=row['mean'])}"
+
+
+def _format_end(end: float, *, mean: float) -> str:
+    """Return one end of an interval; close to zero with the digit that shows on which side it lies."""
+    text = format_number(end, signed=True, like=mean)
+    if end and not text.startswith(("+", "−")):
+        return f"{end:+.1g}".replace("-", "−")
+    return text
 
 
 def judge_difference(row: dict[Any, Any]) -> str:
@@ -131,8 +138,8 @@ def state_finding(
 ) -> str:
     """Return one sentence on `arm` against `against` that claims nothing beyond the numbers.
 
-    A difference is claimed only when the 95 % interval of the paired differences leaves out zero; one seed has
-    no spread and supports no claim.
+    A difference is claimed only when the 95 % interval of the paired differences leaves out zero; one seed
+    has no spread and supports no claim.
 
     Args:
         differences: what `paired_differences` returns.
@@ -162,6 +169,6 @@ def state_finding(
     interval = f" (95 % interval {format_interval(row)})" if row["n_seeds"] > 1 else ""
     return (
         f"{title}: {arm_title(arm)} {format_number(row['arm_mean'])}, {arm_title(against)} "
-        f"{format_number(row['against_mean'])}, difference {format_number(row['mean'], signed=True)}{interval}; "
-        f"{judge_difference(row)}."
+        f"{format_number(row['against_mean'])}, difference {format_number(row['mean'], signed=True)}"
+        f"{interval}; {judge_difference(row)}."
     )

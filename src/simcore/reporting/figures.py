@@ -1,7 +1,7 @@
 """Plotly figures for kedro-viz, MLflow and the report: safe for colour-blind readers, light and dark mode."""
 
-import html
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,226 +9,244 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from simcore.errors import InputError
-from simcore.reporting.names import LABEL_FREE, NOT_EVALUATED, arm_title, count_seeds, measure_title
+from simcore.reporting.comparison import needs_labels
+from simcore.reporting.figure_style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    REFERENCE_DASHES,
+    VERMILLION,
+    arm_style,
+    finish_figure,
+    plain_text,
+    say_instead,
+)
+from simcore.reporting.names import NOT_EVALUATED, arm_title, count_seeds, measure_title, stop_title
 
-# Okabe and Ito's palette: told apart with any colour vision; yellow is left out, it fades on white.
-_BLUE, _ORANGE, _GREEN, _VERMILLION, _PURPLE, _SKY = (
-    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9",
-)  # fmt: skip
-_GREY = "#7A7A7A"  # contrast about 4.3 on white and on near-black, so figures read without a theme
-_GRID = "rgba(128, 128, 128, 0.25)"
-_ARM_STYLES: Mapping[str, tuple[str, str, str]] = {
-    "x": (_BLUE, "circle", "solid"),
-    "random": (_ORANGE, "square", "dash"),
-    "simcore": (_VERMILLION, "diamond", "solid"),
-    "simcore_k1": (_PURPLE, "triangle-up", "dot"),
-    "oracle": (_GREEN, "star", "dashdot"),
-    "os": (_SKY, "x", "dash"),
-    "x_os": (_GREY, "cross", "longdash"),
-}
-_OTHER_STYLES = ((_SKY, "hexagon", "dot"), (_PURPLE, "pentagon", "dashdot"), (_GREEN, "bowtie", "longdash"))
-_REFERENCE_DASHES = ("dash", "dot", "dashdot", "longdash")
-_CURVE_POINTS = 400
+_MARKED_ROUNDS = 60
+_CURVE_POINTS = 200
+_PHONE_LETTERS = 42  # what fits into one line of a figure on a phone
 
 
-def _style(arm: str, arms: list[str]) -> tuple[str, str, str]:
-    """Return colour, symbol and dash of an arm: fixed for known arms, by position for others."""
-    unknown = [name for name in arms if name not in _ARM_STYLES]
-    return _ARM_STYLES.get(arm) or _OTHER_STYLES[unknown.index(arm) % len(_OTHER_STYLES)]
-
-
-def _plain(text: object) -> str:
-    """Return `text` so that plotly shows it as it is: plotly reads a part of HTML in every label."""
-    return html.escape(str(text), quote=False)
-
-
-def _finish(figure: go.Figure, *, height: int) -> go.Figure:
-    figure.update_layout(
-        height=height,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, sans-serif", "size": 13, "color": _GREY},
-        margin={"l": 64, "r": 16, "t": 40, "b": 52},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "title": None},
-        hovermode="closest",
-        template="none",
-    )
-    figure.update_xaxes(gridcolor=_GRID, zeroline=False, automargin=True, title_standoff=8)
-    figure.update_yaxes(gridcolor=_GRID, zeroline=False, automargin=True, title_standoff=8)
-    return figure
-
-
-def _sentence_figure(sentence: str) -> go.Figure:
-    """Return a figure that says why there is nothing to draw."""
-    figure = go.Figure()
-    figure.add_annotation(text=_plain(sentence), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
-    return _finish(figure, height=160)
+def _check_columns(frame: pd.DataFrame, columns: Sequence[str], *, name: str, source: str) -> None:
+    missing = [column for column in columns if column not in frame]
+    if missing:
+        raise InputError(
+            f"`{name}` lacks {', '.join(missing)} (it has {', '.join(frame.columns)}); pass {source}."
+        )
 
 
 def trace_figure(trace: pd.DataFrame, *, threshold: float | None, stopped: str | None = None) -> go.Figure:
     """Return the round value ratio with its threshold above the size of the coreset, over rounds.
 
+    Without a reference round the ratio is undefined; the round value is drawn instead, without a threshold.
+
     Args:
-        trace: frame with `round`, `ratio` (round value / reference value) and `cumulative_size` (images), one
-            row a round.
+        trace: frame with `round`, `value`, `ratio` (value / value of the reference round) and `n_total`
+            (images in the coreset after the round), one row a round.
         threshold: tau; None when no threshold was set.
-        stopped: why selection stopped, in a few words; written at the last round.
+        stopped: why selection stopped ("threshold", "budget", "exhausted", or a few words); written at the
+            last round.
 
     Raises:
         InputError: a column is missing.
 
     Example:
-        >>> trace = pd.DataFrame({"round": [1, 2], "ratio": [1.0, 0.94], "cumulative_size": [100, 197]})
-        >>> figure = trace_figure(trace, threshold=0.95, stopped="below tau")
+        >>> columns = ["round", "value", "ratio", "n_total"]
+        >>> trace = pd.DataFrame([[1, 0.9, 1.0, 30], [2, 0.8, 0.89, 58]], columns=columns)
+        >>> figure = trace_figure(trace, threshold=0.95, stopped="threshold")
         >>> [data.name for data in figure.data]
         ['round value / reference', 'coreset size']
     """
-    missing = [name for name in ("round", "ratio", "cumulative_size") if name not in trace]
-    if missing:
-        raise InputError(
-            f"The trace has the columns {', '.join(trace.columns)}; it needs round, ratio and cumulative_size: "
-            "pass the trace that selection wrote."
-        )
+    columns = ("round", "value", "ratio", "n_total")
+    _check_columns(trace, columns, name="trace", source="the trace that selection wrote")
     if trace.empty:
-        return _sentence_figure("No round was run.")
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.6, 0.4])
-    mode = "lines+markers" if len(trace) <= 60 else "lines"  # noqa: PLR2004 (markers merge beyond that)
+        return say_instead("No round was run.")
+    has_ratio = trace["ratio"].notna().any()
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.09, row_heights=[0.6, 0.4])
+    mode = "lines+markers" if len(trace) <= _MARKED_ROUNDS else "lines"
     figure.add_trace(
         go.Scatter(
-            x=trace["round"], y=trace["ratio"], mode=mode, name="round value / reference",
-            line={"color": _BLUE, "width": 2}, marker={"size": 6},
-            hovertemplate="round %{x}: ratio %{y:.4f}<extra></extra>",
+            x=trace["round"],
+            y=trace["ratio"] if has_ratio else trace["value"],
+            mode=mode,
+            name="round value / reference" if has_ratio else "round value",
+            line={"width": 2, "color": BLUE},
+            marker={"size": 6},
+            customdata=trace["value"],
+            hovertemplate="round %{x}: ratio %{y:.4f}, value %{customdata:.4f}<extra></extra>",
         ),
-        row=1, col=1,
-    )  # fmt: skip
+        row=1,
+        col=1,
+    )
     figure.add_trace(
         go.Scatter(
-            x=trace["round"], y=trace["cumulative_size"], mode=mode, name="coreset size",
-            line={"color": _VERMILLION, "width": 2, "shape": "hv"}, marker={"size": 6, "symbol": "square"},
+            x=trace["round"],
+            y=trace["n_total"],
+            mode=mode,
+            name="coreset size",
+            line={"width": 2, "color": VERMILLION, "shape": "hv"},
+            marker={"size": 6, "symbol": "square"},
             hovertemplate="round %{x}: %{y:,} images<extra></extra>",
         ),
-        row=2, col=1,
-    )  # fmt: skip
-    if threshold is not None:
-        figure.add_hline(
-            y=threshold, line={"color": _ORANGE, "dash": "dash", "width": 2}, row=1, col=1,
-            annotation={"text": f"threshold {threshold:g}", "xanchor": "left", "x": 0, "yanchor": "top"},
-        )  # fmt: skip
-    if stopped:
-        last = trace.iloc[-1]
-        figure.add_annotation(
-            x=last["round"], y=last["ratio"], row=1, col=1, text=_plain(stopped), showarrow=True, ax=-30, ay=-42,
-            xanchor="right", arrowcolor=_GREY, arrowwidth=1, align="right",
-        )  # fmt: skip
+        row=2,
+        col=1,
+    )
+    if has_ratio and threshold is not None:
+        _add_threshold(figure, trace["ratio"], threshold)
+    title = "ratio to reference round" if has_ratio else "round value"
+    figure.update_yaxes(title=title, row=1, col=1)
+    figure.update_yaxes(title="coreset (images)", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title="round", row=2, col=1)
-    figure.update_yaxes(title="round value ratio", row=1, col=1)
-    figure.update_yaxes(title="coreset size (images)", rangemode="tozero", row=2, col=1)
-    figure.update_layout(showlegend=False)
-    return _finish(figure, height=460).update_layout(showlegend=False)
+    top = 40
+    if stopped:
+        last = int(trace["round"].iloc[-1])
+        lines = textwrap.wrap(f"stop at round {last}: {stop_title(stopped)}", width=_PHONE_LETTERS)
+        figure.add_vline(x=last, line={"color": GREY, "dash": "dot", "width": 1})
+        figure.add_annotation(
+            text="<br>".join(map(plain_text, lines)), align="right", x=1, xref="x domain", xanchor="right",
+            y=1, yref="paper", yanchor="bottom", showarrow=False,
+        )  # fmt: skip
+        top += 17 * (len(lines) - 1)
+    return finish_figure(figure, height=420 + top, top=top).update_layout(showlegend=False)
+
+
+def _add_threshold(figure: go.Figure, ratio: pd.Series, threshold: float) -> None:
+    # A line does not widen the axis by itself: a run that ended by its budget stays above it.
+    low, high = min(ratio.min(), threshold), max(ratio.max(), threshold)
+    pad = 0.08 * (high - low) or 0.01
+    figure.update_yaxes(range=[low - pad, high + pad], row=1, col=1)
+    figure.add_hline(y=threshold, line={"color": ORANGE, "dash": "dash", "width": 2}, row=1, col=1)
+    figure.add_annotation(
+        text=f"threshold {threshold:g}", x=0, xref="x domain", xanchor="left", y=threshold, yref="y",
+        yanchor="bottom", showarrow=False,
+    )  # fmt: skip
+
+
+def _headline_panels(comparison: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return the leading metric of each evaluation and protocol, with the heading of its panel."""
+    frame = needs_labels(comparison)
+    leading = frame.groupby(["evaluation", "protocol"], sort=False)["metric"].transform("first")
+    frame = frame[(frame["metric"] == leading) & frame["mean"].notna()]
+    return [
+        (measure_title(*map(str, measure)), rows)
+        for measure, rows in frame.groupby(["evaluation", "metric", "protocol"], sort=False)
+    ]
 
 
 def accuracy_figure(comparison: pd.DataFrame) -> go.Figure:
-    """Return one panel a measure: a dot and its 95 % interval an arm, references as dashed lines.
+    """Return one panel an evaluation: a dot and its 95 % interval an arm, references as dashed lines.
 
-    Label-free measures are left out. One seed has a dot without an interval. Axes do not start at zero.
+    The leading metric of each evaluation is drawn (top-1 where there is one). One seed has a dot without an
+    interval. The axes do not start at zero.
 
     Args:
         comparison: what `compare_arms` returns.
 
     Example:
         >>> from simcore.reporting.comparison import compare_arms
-        >>> base = {"evaluation": "knn", "metric": "top1", "protocol": "clean", "n": 1200, "seed": 0}
-        >>> figure = accuracy_figure(compare_arms([base | {"arm": "x", "value": 0.75}], arms=["x"]))
+        >>> record = {"arm": "x", "seed": 0, "evaluation": "knn", "metric": "top1", "protocol": "k=20"}
+        >>> figure = accuracy_figure(compare_arms([{**record, "value": 0.75, "n": 1200}], arms=["x"]))
         >>> figure.layout.xaxis.title.text
-        'kNN, top-1 accuracy (clean)'
+        'kNN, top-1 accuracy (k=20)'
     """
-    frame = comparison[(comparison["evaluation"] != LABEL_FREE) & comparison["mean"].notna()]
-    if frame.empty:
-        return _sentence_figure(f"Accuracy: {NOT_EVALUATED}.")
-    panels = list(frame.groupby(["evaluation", "metric", "protocol"], sort=False))
+    panels = _headline_panels(comparison)
+    if not panels:
+        return say_instead(f"Accuracy: {NOT_EVALUATED}.")
     arms = list(dict.fromkeys(comparison.loc[comparison["role"] == "arm", "arm"]))
-    figure = make_subplots(rows=len(panels), cols=1, vertical_spacing=0.28 / max(1, len(panels)))
-    for number, (measure, group) in enumerate(panels, start=1):
+    top, gap, panel = 56, 104, 24 + 34 * len(arms)
+    height = top + len(panels) * panel + (len(panels) - 1) * gap + 52
+    spacing = gap / (height - top - 52) if len(panels) > 1 else 0
+    figure = make_subplots(rows=len(panels), cols=1, vertical_spacing=spacing)
+    for number, (title, rows) in enumerate(panels, start=1):
         # Drawn from the bottom up, so that the first arm stands on top.
         for arm in reversed(arms):
-            rows = group[(group["arm"] == arm) & (group["role"] == "arm")]
-            colour, symbol, _ = _style(arm, arms)
-            figure.add_trace(
-                go.Scatter(
-                    x=rows["mean"], y=[_plain(arm_title(arm))] * len(rows), mode="markers", name=arm_title(arm),
-                    marker={"color": colour, "symbol": symbol, "size": 12},
-                    error_x={
-                        "array": (rows["high"] - rows["mean"]).to_numpy(), "color": colour, "thickness": 2,
-                        "width": 6,
-                    },
-                    customdata=[count_seeds(n) for n in rows["n_seeds"]],
-                    hovertemplate="%{y}: %{x:.3f}, %{customdata}<extra></extra>", showlegend=False,
-                ),
-                row=number, col=1,
-            )  # fmt: skip
-        references = group[group["role"] == "reference"].sort_values("mean")
-        for position, (_, row) in enumerate(references.iterrows()):
-            figure.add_vline(
-                x=row["mean"], row=number, col=1,
-                line={"color": _GREY, "dash": _REFERENCE_DASHES[position % len(_REFERENCE_DASHES)], "width": 1.5},
-                annotation={
-                    "text": _plain(arm_title(row["arm"])), "textangle": 0, "yanchor": "bottom", "xanchor": "center",
-                    "y": 1, "yshift": 14 * (position % 2),
-                },
-                annotation_position="top",
-            )  # fmt: skip
-        figure.update_xaxes(title=measure_title(*measure), row=number, col=1)
-    figure = _finish(figure, height=70 + len(panels) * (90 + 34 * len(arms)))
-    return figure.update_yaxes(showgrid=False)
+            _add_arm(figure, rows[(rows["arm"] == arm) & (rows["role"] == "arm")], arm, arms, number)
+        _add_references(figure, rows[rows["role"] == "reference"].sort_values("mean"), number)
+        figure.update_xaxes(title=plain_text(title), row=number, col=1)
+        figure.update_yaxes(showgrid=False, range=[-0.6, len(arms) - 0.4], row=number, col=1)
+    return finish_figure(figure, height=height, top=top).update_layout(showlegend=False)
 
 
-def composition_figure(shares: pd.DataFrame, *, by: str = "class", most: int = 20) -> go.Figure:
+def _add_arm(figure: go.Figure, rows: pd.DataFrame, arm: str, arms: Sequence[str], panel: int) -> None:
+    colour, symbol, _ = arm_style(arm, arms)
+    figure.add_trace(
+        go.Scatter(
+            # An arm without a value keeps its line, empty.
+            x=rows["mean"] if len(rows) else [None],
+            y=[plain_text(arm_title(arm))] * max(1, len(rows)),
+            mode="markers",
+            name=plain_text(arm_title(arm)),
+            marker={"color": colour, "symbol": symbol, "size": 12},
+            error_x={"array": rows["high"] - rows["mean"], "color": colour, "thickness": 2, "width": 6},
+            customdata=[count_seeds(n_seeds) for n_seeds in rows["n_seeds"]],
+            hovertemplate="%{y}: %{x:.3f}, %{customdata}<extra></extra>",
+        ),
+        row=panel,
+        col=1,
+    )
+
+
+def _add_references(figure: go.Figure, rows: pd.DataFrame, panel: int) -> None:
+    axis = "" if panel == 1 else str(panel)
+    for position, row in enumerate(rows.to_dict("records")):
+        dash = REFERENCE_DASHES[position % len(REFERENCE_DASHES)]
+        figure.add_vline(x=row["mean"], line={"color": GREY, "dash": dash, "width": 1.5}, row=panel, col=1)
+        figure.add_annotation(
+            text=plain_text(arm_title(row["arm"])), x=row["mean"], xref=f"x{axis}", xanchor="center", y=1,
+            yref=f"y{axis} domain", yanchor="bottom", showarrow=False,
+            # Two references may lie close together: their names stand on two levels.
+            yshift=16 * (position % 2),
+        )  # fmt: skip
+
+
+def composition_figure(shares: pd.DataFrame, *, by: str = "class", most: int = 30) -> go.Figure:
     """Return pairs of bars: the share of each group among the picks and in the pool.
 
     Args:
         shares: what `coreset_shares` returns.
         by: what a group is, for the axis title ("class", "source").
-        most: number of groups shown; the rest is summed into one pair of bars.
+        most: groups shown; further ones are summed into one pair of bars.
+
+    Raises:
+        InputError: a column is missing.
 
     Example:
-        >>> columns = ["group", "n_picked", "n_pool", "picked_share", "pool_share", "enrichment"]
-        >>> figure = composition_figure(pd.DataFrame([["cat", 9, 50, 0.9, 0.5, 1.8]], columns=columns))
-        >>> [bar.name for bar in figure.data]
-        ['pool', 'coreset']
+        >>> shares = pd.DataFrame({"group": ["cat"], "picked_share": [0.9], "pool_share": [0.5]})
+        >>> [bar.name for bar in composition_figure(shares).data]
+        ['coreset', 'pool']
     """
+    columns = ("group", "picked_share", "pool_share")
+    _check_columns(shares, columns, name="shares", source="what `coreset_shares` returned")
     if shares.empty:
-        return _sentence_figure(f"Composition by {by}: not evaluated: the open-set is empty.")
-    shown = shares.head(most)
-    rest = shares.iloc[most:]
-    groups = [_plain(group) for group in shown["group"]]
-    pool, picked = list(shown["pool_share"]), list(shown["picked_share"])
+        return say_instead(f"Composition by {by}: not evaluated: the open-set is empty.")
+    shown, rest = shares.head(most), shares.iloc[most:]
+    groups = [plain_text(group) for group in shown["group"]]
     if len(rest):
-        groups.append(f"{len(rest)} others")
-        pool.append(rest["pool_share"].sum())
-        picked.append(rest["picked_share"].sum())
+        groups.append(f"{len(rest):,} others")
     figure = go.Figure()
-    for name, values, colour, pattern in (("pool", pool, _GREY, "/"), ("coreset", picked, _VERMILLION, "")):
+    for name, column, colour in (("coreset", "picked_share", VERMILLION), ("pool", "pool_share", GREY)):
+        values = [*shown[column], *([rest[column].sum()] if len(rest) else [])]
         figure.add_trace(
             go.Bar(
-                x=[100 * value for value in values], y=groups, orientation="h", name=name,
-                marker={"color": colour, "pattern": {"shape": pattern, "solidity": 0.3}},
-                hovertemplate="%{y}: %{x:.1f} %<extra>" + name + "</extra>",
+                x=[100 * value for value in values],
+                y=groups,
+                orientation="h",
+                name=name,
+                marker={"color": colour},
+                hovertemplate=f"%{{y}}: %{{x:.1f}} %<extra>{name}</extra>",
             )
-        )  # fmt: skip
-    figure.update_layout(barmode="group", bargap=0.25)
-    figure.update_yaxes(autorange="reversed", title=by)
+        )
+    figure.update_layout(barmode="group", bargap=0.3, bargroupgap=0.05)
     figure.update_xaxes(title="share of images (%)", rangemode="tozero")
-    figure = _finish(figure, height=110 + 30 * len(groups)).update_yaxes(showgrid=False)
-    # With a reversed axis the legend would name the bars from the bottom up.
-    return figure.update_layout(legend_traceorder="reversed")
+    figure = finish_figure(figure, height=110 + 26 * len(groups))
+    return figure.update_yaxes(autorange="reversed", title=plain_text(by), showgrid=False)
 
 
 def curves_figure(curves: pd.DataFrame) -> go.Figure:
-    """Return the training loss over steps, one line an arm and seed; arms share colour and dash over seeds.
+    """Return the training loss over steps, one line an arm and seed; an arm's seeds share colour and dash.
 
-    Long curves are averaged over equal stretches of steps, about 400 points a line; the axis title says so.
+    Long curves are averaged over equal stretches, at most 200 points a line; the axis title says so.
 
     Args:
         curves: frame with `arm`, `seed`, `step` (optimiser steps) and `loss`, one row a logged step.
@@ -241,33 +259,37 @@ def curves_figure(curves: pd.DataFrame) -> go.Figure:
         >>> curves_figure(curves).data[0].name
         'X'
     """
-    missing = [name for name in ("arm", "seed", "step", "loss") if name not in curves]
-    if missing:
-        raise InputError(
-            f"The curves have the columns {', '.join(curves.columns)}; they need arm, seed, step and loss: "
-            "rename what training logged."
-        )
+    _check_columns(
+        curves, ("arm", "seed", "step", "loss"), name="curves", source="what training logged, one row a step"
+    )
     if curves.empty:
-        return _sentence_figure("No training curve was recorded.")
-    arms = list(dict.fromkeys(curves["arm"]))
+        return say_instead("No training curve was recorded.")
+    arms = list(dict.fromkeys(curves["arm"].astype(str)))
     figure = go.Figure()
+    named: set[str] = set()
     widest = 1
     for (arm, seed), rows in curves.groupby(["arm", "seed"], sort=False):
-        ordered = rows.sort_values("step")
-        stretch = -(-len(ordered) // _CURVE_POINTS)
+        stretch = -(-len(rows) // _CURVE_POINTS)
         widest = max(widest, stretch)
-        points = ordered[["step", "loss"]].groupby(np.arange(len(ordered)) // stretch).mean()
-        colour, _, dash = _style(str(arm), arms)
+        points = rows.sort_values("step")[["step", "loss"]].groupby(np.arange(len(rows)) // stretch).mean()
+        colour, _, dash = arm_style(str(arm), arms)
+        title = plain_text(arm_title(str(arm)))
         figure.add_trace(
             go.Scatter(
-                x=points["step"], y=points["loss"], mode="lines", name=_plain(arm_title(str(arm))),
-                legendgroup=str(arm), showlegend=all(data.legendgroup != arm for data in figure.data),
-                line={"color": colour, "dash": dash, "width": 1.6},
-                hovertemplate=f"{_plain(arm_title(str(arm)))}, seed {seed}, step %{{x:.0f}}: %{{y:.3f}}<extra></extra>",
+                x=points["step"],
+                y=points["loss"],
+                mode="lines",
+                name=title,
+                legendgroup=title,
+                showlegend=str(arm) not in named,
+                line={"color": colour, "dash": dash, "width": 1.5},
+                opacity=0.85,
+                hovertemplate=f"{title}, seed {seed}, step %{{x:.0f}}: %{{y:.3f}}<extra></extra>",
             )
-        )  # fmt: skip
+        )
+        named.add(str(arm))
+    mean = "" if widest == 1 else f" (mean of {widest} logged steps)"
     figure.update_xaxes(title="optimiser step")
-    figure.update_yaxes(
-        title="training loss" if widest == 1 else f"training loss (mean of {widest} logged steps)"
-    )
-    return _finish(figure, height=380)
+    figure.update_yaxes(title=f"training loss{mean}")
+    # On a phone the names of three arms take two lines.
+    return finish_figure(figure, height=420, top=60)

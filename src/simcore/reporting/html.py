@@ -1,10 +1,8 @@
 """The report as one HTML file that needs no network."""
 
 import base64
-import gzip
 import hashlib
 import json
-import re
 from functools import lru_cache
 from typing import Any
 
@@ -12,12 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from simcore.reporting.galleries import Tile
+from simcore.reporting.answer import compose_highlights
 from simcore.reporting.report import Figure, Report
 from simcore.reporting.sections import compose_sections
-
-
-_NUMBER = re.compile(r"[+−-]?[\d,.]+( %)?")
+from simcore.reporting.tiles import Tile
 
 
 def _data_uri(tile: Tile) -> str:
@@ -29,12 +25,15 @@ def _png_size(tile: Tile) -> tuple[int, int]:
     return int.from_bytes(tile.png[16:20], "big"), int.from_bytes(tile.png[20:24], "big")
 
 
-def _figure_json(block: Figure) -> Markup:
-    """Return the figure as JSON that cannot end the script element it stands in."""
-    text = json.dumps(json.loads(block.figure.to_json()), ensure_ascii=True, separators=(",", ":"))
+def _inert_json(text: str) -> Markup:
+    """Return JSON text that cannot end the script element it stands in, nor open a comment there."""
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)  # noqa: S704 (JSON with <, > and & escaped)
+
+
+def _figure_json(block: Figure) -> Markup:
+    return _inert_json(block.figure.to_json())
 
 
 def _script_hash(script: str) -> str:
@@ -42,11 +41,10 @@ def _script_hash(script: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _plotly() -> tuple[str, str]:
-    """Return plotly.js packed (4.6 MB become 1.9 MB) and the hash under which the page may run it."""
+def _plotly() -> tuple[Markup, str]:
+    """Return plotly.js as a JSON string, and the hash under which the page may run it."""
     script = get_plotlyjs()
-    packed = gzip.compress(script.encode(), compresslevel=9, mtime=0)
-    return base64.b64encode(packed).decode("ascii"), _script_hash(script)
+    return _inert_json(json.dumps(script)), _script_hash(script)
 
 
 @lru_cache(maxsize=1)
@@ -60,7 +58,6 @@ def _environment() -> Environment:
     )
     environment.filters |= {"data_uri": _data_uri, "png_size": _png_size, "figure_json": _figure_json}
     environment.filters["kind"] = lambda block: type(block).__name__.lower()
-    environment.tests["numeric"] = lambda cell: bool(_NUMBER.fullmatch(cell))
     return environment
 
 
@@ -74,9 +71,9 @@ def _trusted(name: str) -> Markup:
 def render_report(report: Report) -> str:
     """Return the report as one HTML page: images, styles, scripts and figures inside, no network.
 
-    Everything from outside is escaped, and a content security policy forbids loading anything and running any
-    script but the report's own two. plotly.js (1.9 MB, packed) is included once, and only when there is a
-    figure; figures are drawn when they come near the window. Same report, same text.
+    Everything from outside is escaped, and a content security policy forbids loading anything and running
+    any script but the report's own two. plotly.js (4.6 MB) is included once, and only when there
+    is a figure; figures are drawn when they come near the window. Same report, same text.
 
     Example:
         >>> page = render_report(Report(title="A run", answer="Nothing was run.", command="kedro run"))
@@ -85,14 +82,15 @@ def render_report(report: Report) -> str:
     """
     sections = compose_sections(report)
     has_figures = any(isinstance(block, Figure) for section in sections for block in section.blocks)
-    packed, plotly_hash = _plotly() if has_figures else ("", "")
+    plotly, plotly_hash = _plotly() if has_figures else (Markup(), "")
     script = _trusted("report.js")
     context: dict[str, Any] = {
         "report": report,
+        "highlights": compose_highlights(report),
         "sections": sections,
         "style": _trusted("report.css"),
         "script": script,
-        "plotly": packed,
+        "plotly": plotly,
         "script_hashes": Markup(f"{_script_hash(script)} {plotly_hash}".strip()),  # noqa: S704 (base64 digests)
     }
     return _environment().get_template("report.html.j2").render(context)

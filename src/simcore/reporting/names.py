@@ -3,7 +3,7 @@
 import math
 
 LABEL_FREE = "label_free"
-"""Evaluation name of the records that need no labels: alignment, uniformity, feature spread, effective rank."""
+"""Evaluation name of the records that need no labels: alignment, uniformity, spread, effective rank."""
 
 NOT_EVALUATED = "not evaluated: no labels"
 
@@ -29,6 +29,22 @@ _METRICS = {
     "mean_per_class": "mean per-class accuracy",
 }
 
+_STOPS = {
+    "threshold": "the round value fell below the threshold",
+    "budget": "the budget was reached",
+    "exhausted": "every image of the open-set was picked",
+}
+
+
+def stop_title(stopped_by: str) -> str:
+    """Return how readers see why a selection stopped; other texts stay as they are.
+
+    Example:
+        >>> stop_title("budget")
+        'the budget was reached'
+    """
+    return _STOPS.get(stopped_by, stopped_by)
+
 
 def arm_title(arm: str) -> str:
     """Return how readers see `arm`.
@@ -47,11 +63,14 @@ def measure_title(evaluation: str, metric: str, protocol: str) -> str:
         >>> measure_title("linear", "top1", "clean")
         'linear probe, top-1 accuracy (clean)'
         >>> measure_title("label_free", "effective_rank", "unit")
-        'effective rank (unit)'
+        'effective rank'
     """
     heading = _METRICS.get(metric, metric.replace("_", " "))
     if evaluation != LABEL_FREE:
         heading = f"{_EVALUATIONS.get(evaluation, evaluation.replace('_', ' '))}, {heading}"
+    elif protocol == "unit":
+        # The one protocol there is without labels; the reader is told what is measured below the table.
+        return heading
     return f"{heading} ({protocol})" if protocol else heading
 
 

@@ -12,7 +12,7 @@ from simcore.errors import InputError
 from simcore.reporting.names import LABEL_FREE, measure_title
 
 Record = Mapping[str, Any]
-"""One measured value: arm, seed (None where nothing is random), evaluation, metric, protocol, value, n (images)."""
+"""One value: arm, seed (None where nothing is random), evaluation, metric, protocol, value, n (images)."""
 
 Measure = tuple[str, str, str]
 """Evaluation, metric and protocol: what makes two values comparable."""
@@ -28,8 +28,8 @@ def _check_arms(frame: pd.DataFrame, *, arms: Sequence[str], references: Sequenc
     named = [*arms, *references]
     if len(set(named)) != len(named):
         raise InputError(
-            f"`arms` and `references` name an arm twice: {', '.join(named)}; each may appear once: remove the "
-            "repetition."
+            f"`arms` and `references` name an arm twice: {', '.join(named)}; each may appear once: remove "
+            "the repetition."
         )
     unknown = sorted(set(frame["arm"]) - set(named))
     if unknown:
@@ -45,21 +45,21 @@ def _check_values(frame: pd.DataFrame) -> None:
     broken = described[~np.isfinite(frame["value"].to_numpy())]
     if len(broken):
         raise InputError(
-            f"A metric is not a finite number ({broken.iloc[0]}); a mean over it would mean nothing: look at the "
-            "training curve of that arm and run it again."
+            f"A metric is not a finite number ({broken.iloc[0]}); a mean over it would mean nothing: look at "
+            "the training curve of that arm and run it again."
         )
     repeated = described[frame.duplicated(["arm", "seed", *MEASURE])]
     if len(repeated):
         raise InputError(
-            f"The metrics hold two values for {repeated.iloc[0]}; one value for each arm, seed and measure is "
-            "allowed: remove one."
+            f"The metrics hold two values for {repeated.iloc[0]}; one value for each arm, seed and measure "
+            "is allowed: remove one."
         )
-    for measure, group in frame.groupby(MEASURE, sort=True):
-        sizes = sorted(set(group["n"]))
+    for measure in order_measures(frame):
+        sizes = sorted(set(select_measure(frame, measure)["n"]))
         if len(sizes) > 1:
             raise InputError(
-                f"{measure_title(*measure)} was measured on {' and on '.join(map(str, sizes))} images; arms can be "
-                "compared on the same images only: evaluate them again on one test set."
+                f"{measure_title(*measure)} was measured on {' and on '.join(map(str, sizes))} images; arms "
+                "can be compared on the same images only: evaluate them again on one test set."
             )
 
 
@@ -69,8 +69,8 @@ def read_records(
     """Return the records as a frame with one row a record, checked.
 
     Raises:
-        InputError: a field is missing, an arm is not named, a value comes twice or is not finite, or n differs
-            within a measure.
+        InputError: a field is missing, an arm is not named, a value comes twice or is not finite, or n
+            differs within a measure.
     """
     rows = []
     for record in records:
@@ -112,7 +112,8 @@ def select_measure(frame: pd.DataFrame, measure: Measure) -> pd.DataFrame:
 def spread_over_seeds(values: np.ndarray) -> dict[str, float]:
     """Return the mean, the sample standard deviation and the ends of the 95 % interval of the mean.
 
-    The interval is Student's t: mean ± t(n − 1) · std / √n. With fewer than two values all but the mean are NaN.
+    The interval is Student's t: mean ± t(n − 1) · std / √n. With fewer than two values all but the mean
+    are NaN.
 
     Args:
         values: (n,), one value a seed.

@@ -1,14 +1,18 @@
 """What a report holds, as data: the parts every run has, and further sections made of blocks."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from simcore.errors import InputError
 from simcore.reporting.composition import Purity
-from simcore.reporting.galleries import GalleryRow
+from simcore.reporting.tiles import GalleryRow
+
+_NUMBER = re.compile(r"[+−]?[\d,]+(\.\d+)?( %)?")
 
 
 @dataclass(frozen=True)
@@ -67,13 +71,35 @@ def _image_size(rows: pd.DataFrame) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text: the first column names the rows; a folded one opens on demand."""
+    """A table of text: the first column names the rows; a folded one opens on demand.
+
+    Raises:
+        InputError: a row has not one cell a column.
+    """
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
     folded: bool = False
+
+    def __post_init__(self) -> None:
+        """Check that the rows fit the columns."""
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise InputError(
+                    f"The table {self.caption!r} has a row of {len(row)} cells for {len(self.columns)} "
+                    f"columns ({row}); each row needs one cell a column: complete it."
+                )
+
+    @property
+    def number_columns(self) -> frozenset[int]:
+        """Positions of the columns that hold numbers only, to be aligned on the right."""
+        return frozenset(
+            position
+            for position in range(1, len(self.columns))
+            if self.rows and all(_NUMBER.fullmatch(row[position]) for row in self.rows)
+        )
 
 
 @dataclass(frozen=True)
@@ -111,7 +137,8 @@ class Section:
 class Selection:
     """What selection did, in numbers.
 
-    `certificate` is what selection wrote about exactness, shown entry by entry.
+    `stopped` says why it stopped: "threshold", "budget", "exhausted", or a few words. `certificate` is what
+    selection wrote about exactness, shown entry by entry.
     """
 
     n_picked: int

@@ -15,6 +15,8 @@ from simcore.reuse.code import code_fingerprint
 from simcore.reuse.records import Record, read_record
 from simcore.reuse.values import plain, value_fingerprint
 
+NOT_MADE = "not made yet"
+
 
 @dataclass(frozen=True)
 class Step:
@@ -83,7 +85,7 @@ def _why(node: Node, records: Mapping[str, Record | None], step: Mapping[str, An
     """Return in words why a node has to run."""
     missing = [name for name, record in records.items() if record is None]
     if missing:
-        return f"{', '.join(missing)} not made yet"
+        return f"{', '.join(missing)} {NOT_MADE}"
     remade_inputs = sorted(remade & set(node.inputs))
     if remade_inputs:
         return f"{', '.join(remade_inputs)} will be made again"

@@ -14,7 +14,8 @@ from kedro.pipeline.node import Node
 from kedro.runner import SequentialRunner
 from pluggy import PluginManager
 
-from simcore.reuse.plan import Plan, make_plan, output_fingerprint
+from simcore.parameters import RuntimeParameters
+from simcore.reuse.plan import NOT_MADE, Plan, make_plan, output_fingerprint
 from simcore.reuse.records import Record, write_record
 from simcore.workspace import enter_work_directory, leave_work_directory
 
@@ -72,6 +73,13 @@ class _Recorder:
             leave_work_directory(remove=True)
 
 
+def _runtime(catalog: CatalogProtocol) -> RuntimeParameters | None:
+    """Return the runtime parameters; Kedro types only those that a node of the pipeline takes."""
+    if "params:runtime" not in catalog:
+        return None
+    return RuntimeParameters.model_validate(catalog.load("params:runtime"))
+
+
 class ReuseRunner(SequentialRunner):
     """Runs the nodes whose artefacts do not match their recipe, one after the other, and skips the others.
 
@@ -90,8 +98,8 @@ class ReuseRunner(SequentialRunner):
         """Run what is stale in `pipeline`; return the datasets of all its free outputs."""
         if only_missing_outputs:
             LOGGER.info("--only-missing-outputs is covered: finished artefacts that still hold are re-used.")
-        runtime = catalog.load("params:runtime") if "params:runtime" in catalog else None
-        plan = make_plan(pipeline, catalog, reuse=getattr(runtime, "reuse", True))
+        runtime = _runtime(catalog)
+        plan = make_plan(pipeline, catalog, reuse=runtime is None or runtime.reuse)
         self._tell(plan)
         names = [step.node for step in plan.stale]
         stale = pipeline.filter(node_names=names) if names else Pipeline([])
@@ -112,5 +120,19 @@ class ReuseRunner(SequentialRunner):
         fresh = [step.node for step in plan.steps if step.fresh]
         if fresh:
             LOGGER.info("Re-used, nothing to do (%d): %s", len(fresh), ", ".join(fresh))
+        new = [step.node for step in plan.stale if step.reason.endswith(NOT_MADE)]
+        if new:
+            LOGGER.info("To run, not made yet (%d): %s", len(new), ", ".join(new))
         for step in plan.stale:
-            LOGGER.info("To run: %s (%s)", step.node, step.reason)
+            if step.node not in new:
+                LOGGER.info("To run again: %s (%s)", step.node, step.reason)
+
+    def _run(
+        self,
+        pipeline: Pipeline,
+        catalog: CatalogProtocol,
+        hook_manager: PluginManager | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        # Past SequentialRunner._run, which only advertises asynchronous loading before it does the same.
+        super(SequentialRunner, self)._run(pipeline, catalog, hook_manager, run_id)

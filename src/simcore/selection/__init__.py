@@ -1,1 +1,31 @@
-"""Selection."""
+"""Selection: from a target's centroids and an open-set to an exact, explained coreset."""
+
+from simcore.selection.baselines import select_by_label, select_random
+from simcore.selection.centroids import Clustering, fit_centroids, fit_clustering
+from simcore.selection.coreset import select_coreset
+from simcore.selection.explaining import Explanation, nearest_targets
+from simcore.selection.lists import CandidateLists, merge
+from simcore.selection.replaying import replay
+from simcore.selection.result import Certificate, Selection
+from simcore.selection.scanning import scan
+from simcore.selection.stops import StopRule, stop_rule, stop_rule_names
+
+__all__ = [
+    "CandidateLists",
+    "Certificate",
+    "Clustering",
+    "Explanation",
+    "Selection",
+    "StopRule",
+    "fit_centroids",
+    "fit_clustering",
+    "merge",
+    "nearest_targets",
+    "replay",
+    "scan",
+    "select_by_label",
+    "select_coreset",
+    "select_random",
+    "stop_rule",
+    "stop_rule_names",
+]

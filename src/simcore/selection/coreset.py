@@ -1,24 +1,25 @@
 """The coreset of an open-set for a target: exact, streaming, explained."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import torch
 
 from simcore.errors import InputError
+from simcore.selection.candidates import Candidates
 from simcore.selection.lists import CandidateLists, centroid_fingerprint
 from simcore.selection.result import Certificate, Selection
-from simcore.selection.rounds import Peeler, Round, no_deepening
-from simcore.selection.rules import Outcome, Truncate, apply_rules, budget_in_images, check_rules
+from simcore.selection.rounds import Peeler
+from simcore.selection.rules import Outcome, Truncate, apply_rules, budget_in_images, check_rules, rule_settings
 from simcore.selection.scanning import Scanner, unit_centroids
-from simcore.selection.sources import OpenSet, Source, StreamSource, open_source
+from simcore.selection.sources import OpenSet, Source, open_source
 from simcore.selection.stops import Stop
 
-# Pairs that the lists of one pass may hold: 4 million are 64 MiB, and 42,000 images deep for 100 centroids.
-_MAX_PAIRS = 1 << 22
+# Pairs that the lists of one pass may hold: 12 million are 144 MiB, and 120,000 images deep for 100 centroids.
+_MAX_PAIRS = 12 * 2**20
 
 
 def select_coreset(
@@ -80,50 +81,173 @@ def select_coreset(
         ([0, 1, 2], [1, 1, 2], 'budget')
     """
     check_rules(budget, stop, truncate, n_target)
-    settings = {
-        "budget": None if budget is None else (int(budget) if isinstance(budget, int | np.integer) else float(budget)),
-        "stop": None if stop is None else stop.settings(),
-        "n_target": n_target,
-        "truncate": truncate,
-        "seed": seed,
-    }
-    source: Source | None = None
     if isinstance(openset, CandidateLists):
         if keys is not None or exclude is not None or depth is not None:
             raise InputError("`keys`, `exclude` and `depth` belong to `scan`; candidate lists already have them.")
-        if openset.fingerprints["centroids"] != centroid_fingerprint(unit_centroids(centroids).numpy()):
-            raise InputError("The candidate lists were made with other centroids; scan again with these.")
-        lists = openset
-        images = budget_in_images(budget, n_openset=lists.n_rows, n_target=n_target)
-        deepen = no_deepening("lists alone cannot be scanned again; scan every shard with a larger `depth`.")
+        pool: _Pool = _ListPool(centroids, openset)
     else:
+        if depth is not None and depth < 1:
+            raise InputError(f"`depth` is {depth}; a list must hold at least 1 image.")
         source = open_source(openset, keys=keys)
+        expected = budget_in_images(budget, n_openset=source.n_rows, n_target=n_target)
         scanner = Scanner(
             centroids, source, exclude=exclude, device=device, block_rows=block_rows, show_progress=show_progress
         )
-        expected = budget_in_images(budget, n_openset=source.n_rows, n_target=n_target)
-        lists = scanner.lists(_first_depth(scanner.n_centroids, expected, source, depth))
-        images = budget_in_images(budget, n_openset=source.n_rows, n_target=n_target)
-        deepen = _deepening(scanner, images)
-    peeler = Peeler(lists, deepen)
+        pool = _ScannedPool(scanner, budget=expected, depth=depth)
+    candidates = pool.candidates()
+    images = budget_in_images(budget, n_openset=candidates.n_rows, n_target=n_target)
+    peeler = Peeler(candidates, deepen=pool.deepen, rank_at=pool.rank_at)
     outcome = apply_rules(peeler.rounds(), budget=images, stop=stop, truncate=truncate, seed=seed)
-    names = _Names(source, peeler)
-    return assemble(
-        outcome,
-        names.at,
-        Certificate(
-            method="coreset",
-            exact=True,
-            stopped_by=outcome.stopped_by,
-            list_depth=peeler.lists.depth,
-            deepest_pointer=peeler.deepest_pointer,
-            passes=peeler.lists.passes,
-            n_openset=lists.n_rows,
-            n_excluded=lists.n_excluded,
-            n_centroids=lists.n_centroids,
-            budget=images,
-            settings=settings,
-            fingerprints=lists.fingerprints,
-        ),
-        openset=source,
+    certificate = Certificate(
+        method="coreset",
+        exact=True,
+        stopped_by=outcome.stopped_by,
+        list_depth=peeler.use.depth,
+        deepest_pointer=peeler.use.deepest_pointer,
+        slack=peeler.use.slack,
+        passes=pool.passes,
+        n_openset=candidates.n_rows,
+        n_excluded=candidates.n_rows - candidates.n_allowed,
+        n_centroids=len(candidates.lengths),
+        keyed=pool.keyed,
+        budget=images,
+        settings=rule_settings(budget, stop, truncate, n_target, seed),
+        fingerprints=pool.fingerprints(),
     )
+    return assemble(outcome, certificate, keys_at=pool.keys_at, openset=pool.source)
+
+
+class _Pool(Protocol):
+    """Where candidates come from, and how their keys and ties are known."""
+
+    source: Source | None
+
+    @property
+    def keyed(self) -> bool: ...
+
+    @property
+    def passes(self) -> int: ...
+
+    def candidates(self) -> Candidates: ...
+
+    def deepen(self, taken: np.ndarray) -> Candidates: ...
+
+    @property
+    def rank_at(self) -> Callable[[np.ndarray], np.ndarray] | None: ...
+
+    def keys_at(self, positions: np.ndarray) -> pa.Array | None: ...
+
+    def fingerprints(self) -> dict[str, Any]: ...
+
+
+class _ListPool:
+    """Finished candidate lists."""
+
+    source: Source | None = None
+
+    def __init__(self, centroids: np.ndarray | torch.Tensor, lists: CandidateLists) -> None:
+        if lists.fingerprints["centroids"] != centroid_fingerprint(unit_centroids(centroids).numpy()):
+            raise InputError("The candidate lists were made with other centroids; scan again with these.")
+        self._lists = lists
+        self.keyed = lists.key_names is not None
+        self.passes = lists.passes
+        self.candidates = lists.candidates
+        self.rank_at = lists.ranks_at
+        self.keys_at = lists.keys_at
+
+    def deepen(self, taken: np.ndarray) -> Candidates:
+        raise InputError(
+            f"After {len(taken):,} picks a pointer reached the end of its list of {self._lists.depth:,} candidates, and "
+            "lists alone cannot be scanned again; `scan` every shard with a larger `depth`."
+        )
+
+    def fingerprints(self) -> dict[str, Any]:
+        return self._lists.fingerprints
+
+
+class _ScannedPool:
+    """An open-set that is scanned as often as it takes."""
+
+    def __init__(self, scanner: Scanner, *, budget: int | None, depth: int | None) -> None:
+        self._scanner = scanner
+        self._budget = budget
+        self._depth = depth
+        self.source: Source | None = scanner.source
+        self.fingerprints = scanner.fingerprints
+        self.keys_at = scanner.source.keys_at
+
+    @property
+    def keyed(self) -> bool:
+        return self._scanner.source.keyed
+
+    @property
+    def passes(self) -> int:
+        return self._scanner.passes
+
+    @property
+    def rank_at(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        ranks = self._scanner.source.ranks
+        return None if ranks is None else ranks.__getitem__
+
+    def candidates(self) -> Candidates:
+        return self._scanner.candidates(budget=self._budget, depth=self._depth, max_pairs=_MAX_PAIRS)
+
+    def deepen(self, taken: np.ndarray) -> Candidates:
+        """Return lists without what is taken, as deep as the rest of the budget needs."""
+        if not self._scanner.source.rereadable:
+            raise InputError(
+                f"After {len(taken):,} picks a pointer reached the end of its candidate list, and this open-set can be "
+                "read only once; give a larger `depth`, or an input that can be read again (an array, an embeddings "
+                "directory, a list of blocks)."
+            )
+        left = None if self._budget is None else max(1, self._budget - len(taken))
+        if self._depth is not None:
+            # Pointers pass only what is taken from now on, so a list as long as the open rest cannot be outrun.
+            deeper = min(4 * self._depth, max(self._depth, _MAX_PAIRS // self._scanner.n_centroids))
+            self._depth = deeper if left is None else min(deeper, left)
+        return self._scanner.candidates(budget=left, depth=self._depth, max_pairs=_MAX_PAIRS, taken=taken)
+
+
+def assemble(
+    outcome: Outcome,
+    certificate: Certificate,
+    *,
+    keys_at: Callable[[np.ndarray], pa.Array | None],
+    openset: Source | None,
+) -> Selection:
+    """Return the selection that an outcome of the rules amounts to."""
+    pieces = list(zip(outcome.rounds, outcome.kept, strict=True))
+    indices = _joined([round_.positions[chosen] for round_, chosen in pieces], np.int64)
+    keys = keys_at(indices)
+    return Selection(
+        indices=indices,
+        keys=None if keys is None else np.array(keys.to_pylist(), dtype=np.str_),
+        rounds=np.repeat(np.arange(1, len(pieces) + 1, dtype=np.int32), [len(chosen) for _, chosen in pieces]),
+        centroids=_joined([round_.centroids[chosen] for round_, chosen in pieces], np.int32),
+        scores=_joined([round_.scores[chosen] for round_, chosen in pieces], np.float64),
+        sources=None,
+        trace=outcome.trace,
+        certificate=replace(certificate, unkept=_unkept(outcome, keys_at)),
+        openset=openset,
+    )
+
+
+def _joined(parts: list[np.ndarray], dtype: type) -> np.ndarray:
+    return np.concatenate(parts).astype(dtype) if parts else np.empty(0, dtype=dtype)
+
+
+def _unkept(outcome: Outcome, keys_at: Callable[[np.ndarray], pa.Array | None]) -> dict[str, list[Any]]:
+    """Return the images of the last round that did not join, as JSON-ready columns."""
+    if not outcome.rounds:
+        return {}
+    last = outcome.rounds[-1]
+    left = np.setdiff1d(np.arange(len(last.positions)), outcome.kept[-1])
+    if len(left) == 0:
+        return {}
+    columns = {
+        "position": last.positions[left].tolist(),
+        "centroid": last.centroids[left].tolist(),
+        "similarity": last.scores[left].tolist(),
+    }
+    keys = keys_at(last.positions[left])
+    return columns if keys is None else {**columns, "key": keys.to_pylist()}

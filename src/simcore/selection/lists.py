@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from simcore.errors import ArtefactError, InputError
 from simcore.files import atomic_file
+from simcore.selection.candidates import Candidates
+from simcore.selection.sources import key_ranks, refuse_repeated
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,23 @@ class CandidateLists:
     def n_centroids(self) -> int:
         """Number of centroids."""
         return int(self.positions.shape[0])
+
+    def candidates(self) -> Candidates:
+        """Return the same lists one after another, as peeling takes them."""
+        return Candidates(
+            starts=np.arange(self.n_centroids, dtype=np.int64) * self.depth,
+            lengths=np.full(self.n_centroids, self.depth, dtype=np.int64),
+            positions=self.positions.reshape(-1),
+            scores=self.scores.reshape(-1),
+            n_rows=self.n_rows,
+            n_allowed=self.n_rows - self.n_excluded,
+        )
+
+    def ranks_at(self, positions: np.ndarray) -> np.ndarray:
+        """Return ranks that break ties between candidates: by key where there are keys."""
+        if self.key_positions is None or self.key_names is None:
+            return positions
+        return key_ranks(self.key_names)[np.searchsorted(self.key_positions, positions)]
 
     @property
     def complete(self) -> bool:
@@ -150,7 +168,7 @@ def merge(lists: Sequence[CandidateLists]) -> CandidateLists:
             [part.key_positions + offset for part, offset in zip(lists, offsets, strict=False)]
         )
         key_names = pa.concat_arrays([part.key_names for part in lists])
-        _refuse_repeated(key_names)
+        refuse_repeated(key_names, what="the lists (shards must not share images)")
     columns = np.concatenate([np.full(part.depth, number) for number, part in enumerate(lists)])
     positions = np.concatenate([part.positions + offset for part, offset in zip(lists, offsets, strict=False)], axis=1)
     scores = np.concatenate([part.scores for part in lists], axis=1)
@@ -184,20 +202,6 @@ def merge(lists: Sequence[CandidateLists]) -> CandidateLists:
     kept = np.unique(merged.positions)
     names = key_names.take(pa.array(np.searchsorted(key_positions, kept)))
     return replace(merged, key_positions=kept, key_names=names)
-
-
-def _refuse_repeated(names: pa.Array) -> None:
-    counts = pc.value_counts(names)
-    if len(counts) < len(names):
-        repeated = counts.field("values")[pc.index(pc.greater(counts.field("counts"), 1), True).as_py()]
-        raise InputError(f"Key `{repeated}` is in more than one of the lists; merge shards that share no image.")
-
-
-def key_ranks(names: pa.Array) -> np.ndarray:
-    """Return the rank of each key in code point order, (n,) int64."""
-    ranks = np.empty(len(names), dtype=np.int64)
-    ranks[pc.array_sort_indices(names).to_numpy()] = np.arange(len(names))
-    return ranks
 
 
 def centroid_fingerprint(centroids: np.ndarray) -> str:

@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 
 from simcore.errors import ArtefactError, InputError
 from simcore.files import atomic_file
-from simcore.selection.sources import OpenSet, Source
+from simcore.selection.centroids import Target
+from simcore.selection.explaining import Explanation, nearest_targets
+from simcore.selection.sources import OpenSet, Source, open_source
 
 CORESET_COLUMNS = ["key", "position", "round", "centroid", "similarity", "source"]
 
@@ -25,12 +27,15 @@ class Certificate:
         method: "coreset", "random" or "label".
         exact: the coreset is the one a full sort would give; a selection that cannot promise it is refused.
         stopped_by: "threshold", "budget" or "exhausted".
-        list_depth: entries of each candidate list in the last pass; None where no lists were used.
-        deepest_pointer: the furthest of them (from 1) that was used; never beyond `list_depth`.
+        list_depth: entries of the longest candidate list of the last pass; None where no lists were used.
+        deepest_pointer: the furthest entry (from 1) that was used.
+        slack: fewest entries left unused in any list that does not hold every allowed image; a pointer that needed one
+            more would have caused another pass. None when all lists hold every allowed image.
         passes: how often the open-set was read.
         n_openset: images in the open-set.
         n_excluded: of these, images that could not be picked.
         n_centroids: k.
+        keyed: images have keys.
         budget: the budget in images; None means no cap.
         settings: budget, stop, truncate and seed as they were asked for.
         fingerprints: what identifies centroids and open-set.
@@ -42,10 +47,12 @@ class Certificate:
     stopped_by: str
     list_depth: int | None
     deepest_pointer: int | None
+    slack: int | None
     passes: int
     n_openset: int
     n_excluded: int
     n_centroids: int | None
+    keyed: bool
     budget: int | None
     settings: dict[str, Any]
     fingerprints: dict[str, Any]
@@ -149,6 +156,47 @@ class Selection:
         )
         return table.reset_index()
 
+    def explain(
+        self,
+        image: str | int,
+        target: Target,
+        *,
+        openset: OpenSet | None = None,
+        n_nearest: int = 5,
+    ) -> Explanation:
+        """Return why `image` was picked: round, centroid, similarity and the nearest target images.
+
+        Args:
+            image: key (str), or position in the open-set (int), of a picked image.
+            target: (n, d) array or tensor, embeddings or their directory.
+            openset: where the image's embedding is; needed after `load`, which knows no embeddings.
+            n_nearest: target images to name.
+
+        Raises:
+            InputError: the image is not in the coreset, or its embedding cannot be found.
+        """
+        place = self._place(image)
+        source = self.openset if openset is None else open_source(openset)
+        if source is None:
+            raise InputError("A loaded selection has no embeddings at hand; give `openset=` to explain an image.")
+        row = source.rows_at(self.indices[place : place + 1]).float()
+        return Explanation(
+            index=int(self.indices[place]),
+            key=None if self.keys is None else str(self.keys[place]),
+            round=None if self.rounds is None else int(self.rounds[place]),
+            centroid=None if self.centroids is None else int(self.centroids[place]),
+            similarity=None if self.scores is None else float(self.scores[place]),
+            nearest=nearest_targets(row, target, n_nearest=n_nearest).drop(columns="row"),
+        )
+
+    def _place(self, image: str | int) -> int:
+        if isinstance(image, str) and self.keys is None:
+            raise InputError(f"`{image}` is a key, but this selection has no keys; give a position in the open-set.")
+        found = np.flatnonzero(self.keys == image if isinstance(image, str) else self.indices == image)
+        if len(found) == 0:
+            raise InputError(f"`{image}` is not among the {len(self):,} picked images.")
+        return int(found[0])
+
     @classmethod
     def from_tables(
         cls, coreset: pd.DataFrame, trace: pd.DataFrame, certificate: dict[str, Any] | Certificate
@@ -173,14 +221,13 @@ class Selection:
             values = coreset[name]
             return None if values.isna().any() else values.to_numpy(dtype=dtype)
 
-        empty = len(coreset) == 0
         return cls(
             indices=coreset["position"].to_numpy(dtype=np.int64),
-            keys=None if empty and not certificate.settings.get("keyed") else column("key", np.str_),
+            keys=column("key", np.str_) if certificate.keyed else None,
             rounds=column("round", np.int32),
             centroids=column("centroid", np.int32),
             scores=column("similarity", np.float64),
-            sources=column("source", np.str_),
+            sources=column("source", np.str_) if len(coreset) else None,
             trace=trace.reset_index(drop=True),
             certificate=certificate,
         )

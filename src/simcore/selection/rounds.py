@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simcore.errors import InputError
-from simcore.selection.lists import CandidateLists, key_ranks
+from simcore.selection.candidates import Candidates
 
-# Entries looked at together when a pointer has to move past images that are taken.
-_WINDOW = 16
+# Entries looked at together when a pointer has to move past images that are taken: more each time in vain.
+_WINDOWS = (8, 32, 128)
 _MAX_BATCH = 256
+# Marks by position cost a byte an image; beyond this many images the candidates are numbered instead.
+_MAX_MARKS = 1 << 26
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,110 +32,147 @@ class Round:
     value: float
 
 
+@dataclass(frozen=True)
+class ListUse:
+    """How far the lists were used.
+
+    Attributes:
+        depth: entries of the longest list.
+        deepest_pointer: the furthest entry (from 1) that was used.
+        slack: fewest entries left unused in a list that does not hold every allowed image; None when all do.
+    """
+
+    depth: int
+    deepest_pointer: int
+    slack: int | None
+
+
+class Pointers:
+    """One pointer into each list, moved round by round past what is taken.
+
+    Args:
+        starts: (k,) where each list starts in `entries`.
+        lengths: (k,) entries of each list.
+        entries: (p,) numbers of images, list after list.
+        taken: a mark for each number, with one unmarked place more at its end. Changed in place.
+    """
+
+    def __init__(
+        self, starts: np.ndarray, lengths: np.ndarray, entries: np.ndarray, taken: np.ndarray
+    ) -> None:
+        self.starts, self.ends = starts, starts + lengths
+        self.at = self.starts.copy()
+        self._taken = taken
+        # A pointer may look past the last list; there it finds the image that is never taken.
+        self._entries = np.concatenate([entries, np.full(_WINDOWS[-1], len(taken) - 1, dtype=entries.dtype)])
+        self._ahead = [np.lib.stride_tricks.sliding_window_view(self._entries, width) for width in _WINDOWS]
+
+    def next_rounds(self, n_rounds: int) -> tuple[np.ndarray, bool]:
+        """Return up to `n_rounds` rounds, (r, k) places in `entries`, and whether a list ended before the next one."""
+        entries, taken, at = self._entries, self._taken, self.at
+        history = np.empty((n_rounds, len(at)), dtype=np.int64)
+        for number in range(n_rounds):
+            stale, level = np.flatnonzero(taken[entries[at]]), 0
+            while len(stale):
+                width = _WINDOWS[level]
+                ahead = taken[self._ahead[level][at[stale]]]
+                step = ahead.argmin(axis=1)
+                step[ahead[np.arange(len(stale)), step]] = width
+                at[stale] = np.minimum(at[stale] + step, self.ends[stale])
+                stale = stale[(step == width) & (at[stale] < self.ends[stale])]
+                level = min(level + 1, len(_WINDOWS) - 1)
+            if (at >= self.ends).any():
+                return history[:number], True
+            taken[entries[at]] = True
+            history[number] = at
+        return history, False
+
+
 class Peeler:
     """Peels candidate lists round by round, and asks for new lists when a pointer reaches the end of one.
 
     A pointer only ever passes images that are taken, so nothing outside the lists can be missed while every pointer
-    is inside its list. New lists leave out what is taken; each pass over the open-set yields at least `depth` images
-    more, because a pointer at the end of its list has seen that many taken.
+    is inside its list. New lists leave out what is taken; each pass over the open-set yields at least as many images
+    as its shortest list has entries, because a pointer at the end has seen that many taken.
 
-    Attributes:
-        lists: the lists in use.
-        deepest_pointer: the furthest entry (from 1) of these lists that a yielded round has used or passed.
+    Args:
+        candidates: the first lists.
+        deepen: returns new lists without the given positions (increasing), or raises.
+        rank_at: returns the tie-breaking ranks of positions; None where positions break ties themselves.
     """
 
     def __init__(
-        self, lists: CandidateLists, deepen: Callable[[np.ndarray, CandidateLists], CandidateLists]
+        self,
+        candidates: Candidates,
+        *,
+        deepen: Callable[[np.ndarray], Candidates],
+        rank_at: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
-        self.lists = lists
-        self.deepest_pointer = 0
-        self.n_taken = 0
+        self._n_allowed = candidates.n_allowed
         self._deepen = deepen
-        self._open(lists)
+        self._rank_at = rank_at
+        self._open(candidates)
 
-    def _open(self, lists: CandidateLists) -> None:
-        self.lists = lists
-        self.deepest_pointer = 0
-        # Local numbers of the distinct candidates: a mark each costs k·depth at most, whatever N.
-        self._unique, inverse = np.unique(lists.positions, return_inverse=True)
-        self._ranks = np.arange(len(self._unique))
-        if lists.key_names is not None:
-            self._ranks = key_ranks(lists.keys_at(self._unique))
-        end = np.full((lists.n_centroids, _WINDOW + 1), len(self._unique))
-        self._entries = np.concatenate([inverse.reshape(lists.positions.shape), end], axis=1).astype(np.int64)
-        self._taken = np.zeros(len(self._unique) + 1, dtype=bool)
-        self._cursors = np.zeros(lists.n_centroids, dtype=np.int64)
+    def _open(self, candidates: Candidates) -> None:
+        self._candidates = candidates
+        self._used = np.zeros(len(candidates.lengths), dtype=np.int64)
+        if candidates.n_rows <= max(_MAX_MARKS, len(candidates.positions)):
+            self._numbers, entries, count = None, candidates.positions, candidates.n_rows
+        else:
+            self._numbers, entries = np.unique(candidates.positions, return_inverse=True)
+            count = len(self._numbers)
+        self._taken = np.zeros(count + 1, dtype=bool)
+        self._pointers = Pointers(candidates.starts, candidates.lengths, entries, self._taken)
+
+    @property
+    def use(self) -> ListUse:
+        """How far the rounds yielded so far have used the present lists."""
+        lengths = self._candidates.lengths
+        left = (lengths - self._used)[lengths < self._candidates.n_allowed]
+        return ListUse(
+            depth=int(lengths.max()),
+            deepest_pointer=int(self._used.max()),
+            slack=int(left.min()) if len(left) else None,
+        )
 
     def rounds(self) -> Iterator[Round]:
         """Yield round after round until every allowed image is taken."""
-        taken: list[np.ndarray] = []
+        earlier: list[np.ndarray] = []
         batch = 1
         while True:
-            if self.lists.depth == 0:
-                return
-            cursors, at_end = self._peel(batch)
-            for number, round_ in enumerate(self._describe(cursors)):
-                self.deepest_pointer = max(self.deepest_pointer, int(cursors[number].max()) + 1)
+            places, at_end = self._pointers.next_rounds(batch)
+            for row, round_ in zip(places, self._describe(places), strict=True):
+                self._used = row - self._pointers.starts + 1
                 yield round_
             batch = min(2 * batch, _MAX_BATCH)
             if at_end:
-                if self.lists.complete:
+                numbers = np.flatnonzero(self._taken)
+                earlier.append(numbers if self._numbers is None else self._numbers[numbers])
+                taken = np.sort(np.concatenate(earlier))
+                if len(taken) == self._n_allowed:
                     return
-                taken.append(self._unique[self._taken[:-1]])
-                self._open(self._deepen(np.sort(np.concatenate(taken)), self.lists))
+                self._open(self._deepen(taken))
 
-    def _peel(self, n_rounds: int) -> tuple[np.ndarray, bool]:
-        """Return the pointers of up to `n_rounds` rounds, (r, k), and whether a list ended before the next one."""
-        width = self._entries.shape[1]
-        flat, taken, cursors = self._entries.reshape(-1), self._taken, self._cursors
-        base = np.arange(len(cursors)) * width
-        window = np.arange(_WINDOW)
-        depth = self.lists.depth
-        history: list[np.ndarray] = []
-        for _ in range(n_rounds):
-            stale = np.flatnonzero(taken[flat[base + cursors]])
-            while len(stale):
-                ahead = taken[flat[(base[stale] + cursors[stale])[:, None] + window]]
-                step = np.where(ahead.all(axis=1), _WINDOW, ahead.argmin(axis=1))
-                cursors[stale] += step
-                stale = stale[step == _WINDOW]
-            if (cursors >= depth).any():
-                return self._stack(history), True
-            taken[flat[base + cursors]] = True
-            history.append(cursors.copy())
-        return self._stack(history), False
-
-    def _stack(self, history: list[np.ndarray]) -> np.ndarray:
-        return np.stack(history) if history else np.empty((0, len(self._cursors)), dtype=np.int64)
-
-    def _describe(self, cursors: np.ndarray) -> list[Round]:
-        n_rounds, n_centroids = cursors.shape
-        column = np.arange(n_centroids)
-        rounds = []
-        for row in cursors:
-            entries = self._entries[column, row]
-            scores = self.lists.scores[column, row]
-            # Most similar first; the first mention of an image is then its best centroid.
-            order = np.lexsort((column, self._ranks[entries], -scores))
-            _, first = np.unique(entries[order], return_index=True)
-            chosen = order[np.sort(first)]
-            rounds.append(
-                Round(
-                    positions=self._unique[entries[chosen]],
-                    centroids=column[chosen].astype(np.int32),
-                    scores=scores[chosen],
-                    value=math.fsum(scores.tolist()) / n_centroids,
-                )
-            )
-        return rounds
-
-
-def no_deepening(reason: str) -> Callable[[np.ndarray, CandidateLists], CandidateLists]:
-    """Return a function for `Peeler` that refuses to make deeper lists, with `reason`."""
-
-    def refuse(taken: np.ndarray, lists: CandidateLists) -> CandidateLists:
-        raise InputError(
-            f"A pointer reached the end of its list of {lists.depth:,} candidates after {len(taken):,} picks, and {reason}"
-        )
-
-    return refuse
+    def _describe(self, places: np.ndarray) -> list[Round]:
+        """Return the rounds whose picks stand at `places`, (r, k)."""
+        n_rounds, n_centroids = places.shape
+        if n_rounds == 0:
+            return []
+        picked = self._candidates.positions[places].reshape(-1).astype(np.int64)
+        scores = self._candidates.scores[places]
+        values = [math.fsum(row) / n_centroids for row in scores.tolist()]
+        scores = scores.reshape(-1)
+        centroids = np.tile(np.arange(n_centroids, dtype=np.int32), n_rounds)
+        numbers = np.repeat(np.arange(n_rounds), n_centroids)
+        # Most similar first within a round. An image is picked in one round only, so its first mention is its best
+        # centroid there.
+        ties = picked if self._rank_at is None else self._rank_at(picked)
+        order = np.lexsort((centroids, ties, -scores, numbers))
+        _, first = np.unique(picked[order], return_index=True)
+        chosen = order[np.sort(first)]
+        ends = np.cumsum(np.bincount(numbers[chosen], minlength=n_rounds)).tolist()
+        picked, centroids, scores = picked[chosen], centroids[chosen], scores[chosen]
+        return [
+            Round(picked[start:end], centroids[start:end], scores[start:end], value)
+            for start, end, value in zip([0, *ends[:-1]], ends, values, strict=True)
+        ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -61,6 +61,20 @@ def check_rules(budget: float | None, stop: Stop | None, truncate: Truncate, n_t
         raise InputError(f"`n_target` is {n_target}; give the number of target images.")
     if stop is not None and not isinstance(stop, Stop):
         raise InputError(f"`stop` is {stop!r}; give a `StopRule`, another registered rule object, or None.")
+
+
+def rule_settings(
+    budget: float | None, stop: Stop | None, truncate: Truncate, n_target: int | None, seed: int
+) -> dict[str, Any]:
+    """Return the settings as a certificate keeps them, JSON-ready."""
+    whole = isinstance(budget, int | np.integer)
+    return {
+        "budget": budget if budget is None else (int(budget) if whole else float(budget)),
+        "stop": None if stop is None else stop.settings(),
+        "n_target": n_target,
+        "truncate": truncate,
+        "seed": seed,
+    }
 
 
 def budget_in_images(budget: float | None, *, n_openset: int | None, n_target: int | None) -> int | None:

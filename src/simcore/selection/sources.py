@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,34 +39,57 @@ class Source(Protocol):
         n_rows: rows in all; None until a stream has been read once.
         keyed: rows have keys.
         rereadable: `blocks` may be called again.
-        ordered: keys increase with the position (always so without keys), so positions break ties.
+        ranks: (N,) rank of each row's key where keys do not increase with the position; else None.
     """
 
     dim: int | None
     n_rows: int | None
     keyed: bool
     rereadable: bool
-    ordered: bool
+    ranks: np.ndarray | None
 
     def blocks(self, rows: int) -> Iterator[Block]:
         """Yield the rows in order, at most `rows` a block."""
         ...
 
-    def keys_at(self, positions: np.ndarray) -> np.ndarray | None:
-        """Return the keys at `positions`, or None where they are only known while reading."""
+    def keys_at(self, positions: np.ndarray) -> pa.Array | None:
+        """Return the keys at `positions`, or None without keys."""
+        ...
+
+    def key_chunks(self) -> Iterator[pa.Array]:
+        """Yield all keys in order, nothing without keys; `n_rows` and `keyed` are known afterwards."""
         ...
 
     def rows_at(self, positions: np.ndarray) -> torch.Tensor:
         """Return the rows at `positions`."""
         ...
 
-    def sample(self, count: int) -> torch.Tensor | None:
-        """Return about `count` evenly spaced rows, or None where that needs a whole read."""
+    def sample(self, count: int) -> tuple[np.ndarray, torch.Tensor] | None:
+        """Return positions and rows of about `count` images from all over, or None where that needs a whole read."""
         ...
 
     def fingerprint(self) -> dict[str, Any]:
         """Return JSON-ready facts that tell this open-set from another."""
         ...
+
+
+def refuse_repeated(names: pa.Array, *, what: str) -> None:
+    """Refuse keys of which one comes twice.
+
+    Raises:
+        InputError: naming the first such key.
+    """
+    counts = pc.value_counts(names)
+    if len(counts) < len(names):
+        repeated = counts.field("values")[pc.index(pc.greater(counts.field("counts"), 1), True).as_py()]
+        raise InputError(f"Key `{repeated}` stands more than once in {what}; give every image its own key.")
+
+
+def key_ranks(names: pa.Array) -> np.ndarray:
+    """Return the rank of each key in code point order, (n,) int64."""
+    ranks = np.empty(len(names), dtype=np.int64)
+    ranks[pc.array_sort_indices(names).to_numpy()] = np.arange(len(names))
+    return ranks
 
 
 def check_keys(keys: Sequence[str] | np.ndarray, n_rows: int) -> np.ndarray:
@@ -76,57 +99,63 @@ def check_keys(keys: Sequence[str] | np.ndarray, n_rows: int) -> np.ndarray:
         names = np.array([str(key) for key in keys], dtype=np.str_)
     if names.shape != (n_rows,):
         raise InputError(f"`keys` has shape {names.shape} but the open-set has {n_rows:,} rows; give one key a row.")
-    ordered = np.sort(names)
-    repeated = np.flatnonzero(ordered[1:] == ordered[:-1])
-    if len(repeated):
-        raise InputError(f"Key `{ordered[repeated[0]]}` stands twice in `keys`; give every image its own key.")
+    refuse_repeated(pa.array(names.tolist(), type=pa.string()), what="`keys`")
     return names
 
 
-@dataclass
 class ArraySource:
-    """Rows in memory."""
+    """Rows in memory, with or without keys."""
 
-    rows: torch.Tensor
-    keys: np.ndarray | None = None
-    rereadable: bool = True
-    ordered: bool = field(init=False, default=True)
+    rereadable = True
 
-    def __post_init__(self) -> None:
-        self.dim: int | None = int(self.rows.shape[1])
-        self.n_rows: int | None = len(self.rows)
-        self.keyed = self.keys is not None
-        self._arrow: pa.Array | None = None
-        if self.keys is not None:
-            self.ordered = bool((self.keys[1:] > self.keys[:-1]).all())
-            self._arrow = pa.array(self.keys.tolist(), type=pa.string())
+    def __init__(self, rows: torch.Tensor, keys: np.ndarray | None = None) -> None:
+        self.dim: int | None = int(rows.shape[1])
+        self.n_rows: int | None = len(rows)
+        self.keyed = keys is not None
+        self.ranks: np.ndarray | None = None
+        self._rows = rows
+        self._keys: pa.Array | None = None
+        if keys is not None:
+            self._keys = pa.array(keys.tolist(), type=pa.string())
+            if not (keys[1:] > keys[:-1]).all():
+                self.ranks = key_ranks(self._keys)
 
     def blocks(self, rows: int) -> Iterator[Block]:
-        for start in range(0, len(self.rows), rows):
-            part = self.rows[start : start + rows]
-            yield Block(start, part, None if self._arrow is None else self._arrow.slice(start, len(part)))
+        """Yield views of the rows."""
+        for start in range(0, len(self._rows), rows):
+            part = self._rows[start : start + rows]
+            yield Block(start, part, None if self._keys is None else self._keys.slice(start, len(part)))
 
-    def keys_at(self, positions: np.ndarray) -> np.ndarray | None:
-        return None if self.keys is None else self.keys[positions]
+    def keys_at(self, positions: np.ndarray) -> pa.Array | None:
+        """Return the keys at `positions`."""
+        return None if self._keys is None else self._keys.take(pa.array(positions))
+
+    def key_chunks(self) -> Iterator[pa.Array]:
+        """Yield the keys, if there are any."""
+        if self._keys is not None:
+            yield self._keys
 
     def rows_at(self, positions: np.ndarray) -> torch.Tensor:
-        return self.rows[torch.from_numpy(positions).to(self.rows.device)]
+        """Return a copy of the rows at `positions`."""
+        return self._rows[torch.from_numpy(np.asarray(positions)).to(self._rows.device)]
 
-    def sample(self, count: int) -> torch.Tensor | None:
-        step = max(1, len(self.rows) // count)
-        return self.rows[step // 2 :: step]
+    def sample(self, count: int) -> tuple[np.ndarray, torch.Tensor] | None:
+        """Return evenly spaced rows."""
+        step = max(1, len(self._rows) // count)
+        return np.arange(step // 2, len(self._rows), step), self._rows[step // 2 :: step]
 
     def fingerprint(self) -> dict[str, Any]:
-        rows = self.sample(_FINGERPRINT_ROWS)
-        assert rows is not None
-        digest = hashlib.sha256(rows.float().cpu().numpy().tobytes())
-        for name in [] if self.keys is None else self.keys[:: max(1, len(self.keys) // _FINGERPRINT_ROWS)].tolist():
-            digest.update(name.encode() + b"\0")
+        """Return shape, type and the sha256 of evenly spaced rows and keys."""
+        step = max(1, len(self._rows) // _FINGERPRINT_ROWS)
+        digest = hashlib.sha256(self._rows[::step].float().cpu().contiguous().numpy().tobytes())
+        if self._keys is not None:
+            for key in self._keys.take(pa.array(np.arange(0, len(self._keys), step))).to_pylist():
+                digest.update(key.encode() + b"\0")
         return {
             "kind": "array",
             "rows": self.n_rows,
             "dim": self.dim,
-            "dtype": str(self.rows.dtype).removeprefix("torch."),
+            "dtype": str(self._rows.dtype).removeprefix("torch."),
             "sha256_of_sampled_rows": digest.hexdigest(),
         }
 
@@ -141,40 +170,52 @@ class DirectorySource:
         self.embeddings = embeddings
         self.dim: int | None = embeddings.dim
         self.n_rows: int | None = len(embeddings)
-        self._all_keys: np.ndarray | None = None
-        self.ordered = self._keys_increase()
-        if not self.ordered:
-            # Foreign directories may come in any order: ties then need every key at hand, memory grows with N.
-            self._all_keys = check_keys(embeddings.keys(), len(embeddings))
+        self.ranks: np.ndarray | None = None
+        if not self._keys_increase():
+            # Foreign directories may come in any order; their ties need a rank for every image.
+            names = pa.chunked_array(embeddings.key_chunks(), type=pa.string()).combine_chunks()
+            refuse_repeated(names, what="the embeddings directory")
+            self.ranks = key_ranks(names)
 
     def _keys_increase(self) -> bool:
         last = None
         for keys in self.embeddings.key_chunks():
-            if len(keys) == 0:
+            count = len(keys)
+            if count == 0:
                 continue
             if last is not None and keys[0].as_py() <= last:
                 return False
-            if not pc.all(pc.less(keys.slice(0, len(keys) - 1), keys.slice(1))).as_py() and len(keys) > 1:
+            if count > 1 and not pc.all(pc.less(keys.slice(0, count - 1), keys.slice(1))).as_py():
                 return False
             last = keys[-1].as_py()
         return True
 
     def blocks(self, rows: int) -> Iterator[Block]:
+        """Yield the rows as they are stored, float16."""
         start = 0
         for keys, values in self.embeddings.arrow_blocks(rows=rows):
             yield Block(start, as_rows(values), keys)
             start += len(values)
 
-    def keys_at(self, positions: np.ndarray) -> np.ndarray | None:
-        return None if self._all_keys is None else self._all_keys[positions]
+    def keys_at(self, positions: np.ndarray) -> pa.Array | None:
+        """Return the keys at `positions`."""
+        return self.embeddings.keys_at(positions)
+
+    def key_chunks(self) -> Iterator[pa.Array]:
+        """Yield all keys."""
+        return self.embeddings.key_chunks()
 
     def rows_at(self, positions: np.ndarray) -> torch.Tensor:
+        """Return the rows at `positions`."""
         return torch.from_numpy(self.embeddings.take(positions))
 
-    def sample(self, count: int) -> torch.Tensor | None:
-        return None
+    def sample(self, count: int) -> tuple[np.ndarray, torch.Tensor] | None:
+        """Return a part of the rows of up to 16 row groups from all over."""
+        positions, rows = self.embeddings.sample(count)
+        return positions, torch.from_numpy(rows)
 
     def fingerprint(self) -> dict[str, Any]:
+        """Return the encoder's fingerprint and a digest of the shards' names, sizes and end keys."""
         return {
             "kind": "embeddings",
             "rows": self.n_rows,
@@ -192,9 +233,11 @@ class StreamSource:
         self.dim: int | None = None
         self.n_rows: int | None = None
         self.keyed = False
-        self.ordered = True
+        self.ranks: np.ndarray | None = None
         self._blocks = blocks
         self._used = False
+        self._held_positions = np.empty(0, dtype=np.int64)
+        self._held_keys = pa.array([], type=pa.string())
 
     def blocks(self, rows: int) -> Iterator[Block]:
         if self._used and not self.rereadable:
@@ -241,20 +284,39 @@ class StreamSource:
             previous = name
         return previous
 
-    def keys_at(self, positions: np.ndarray) -> np.ndarray | None:
-        return None
+    def hold_keys(self, positions: np.ndarray, keys: pa.Array) -> None:
+        """Remember the keys of candidates, positions increasing: a stream cannot be asked for them later."""
+        self._held_positions, first = np.unique(
+            np.concatenate([self._held_positions, positions]), return_index=True
+        )
+        self._held_keys = pa.concat_arrays([self._held_keys, keys]).take(pa.array(first))
+
+    def keys_at(self, positions: np.ndarray) -> pa.Array | None:
+        """Return the keys at `positions`, which must have been candidates."""
+        if not self.keyed:
+            return None
+        return self._held_keys.take(pa.array(np.searchsorted(self._held_positions, positions)))
+
+    def key_chunks(self) -> Iterator[pa.Array]:
+        """Yield all keys in one pass over the stream."""
+        for block in self.blocks(65_536):
+            if block.keys is not None:
+                yield block.keys
 
     def rows_at(self, positions: np.ndarray) -> torch.Tensor:
+        """Return the rows at `positions`, found in one more pass over the stream."""
         found: dict[int, torch.Tensor] = {}
         for block in self.blocks(65_536):
             inside = positions[(positions >= block.start) & (positions < block.start + len(block.rows))]
             found.update({int(position): block.rows[int(position) - block.start] for position in inside})
         return torch.stack([found[int(position)] for position in positions])
 
-    def sample(self, count: int) -> torch.Tensor | None:
+    def sample(self, count: int) -> tuple[np.ndarray, torch.Tensor] | None:
+        """Return None: a stream shows its rows once, in its own order."""
         return None
 
     def fingerprint(self) -> dict[str, Any]:
+        """Return the shape: the contents of a stream are not looked at for a fingerprint."""
         return {"kind": "stream", "rows": self.n_rows, "dim": self.dim}
 
 
@@ -299,3 +361,21 @@ def open_source(openset: OpenSet | Source, *, keys: Sequence[str] | np.ndarray |
         f"`openset` is a {type(openset).__name__}; give a (N, d) array or tensor, an embeddings directory, or an "
         "iterable of (n, d) blocks."
     )
+
+
+def check_positions(values: Sequence[Any], n_rows: int | None) -> list[int]:
+    """Return `values` as positions of an open-set without keys.
+
+    Raises:
+        InputError: a value is no position from 0 to `n_rows` - 1 (no upper end where `n_rows` is not known).
+    """
+    positions = []
+    for value in values:
+        if isinstance(value, str) or int(value) != value or value < 0 or (n_rows is not None and value >= n_rows):
+            raise InputError(
+                f"`exclude` holds {value!r}, but this open-set has no keys: give positions from 0"
+                + ("" if n_rows is None else f" to {n_rows - 1:,}")
+                + ", or an open-set with keys."
+            )
+        positions.append(int(value))
+    return positions

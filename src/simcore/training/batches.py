@@ -8,9 +8,9 @@ from simcore.errors import InputError
 class BatchStream:
     """A seeded stream of epoch permutations cut into batches; the tail of an epoch is dropped.
 
-    Batch `step` depends on `(n, batch_size, seed, step)` alone, so that a resumed run needs no loader state, and no
-    batch holds an image twice. The permutation sorts raw Philox numbers, whose stream NumPy guarantees; its
-    `permutation` may change between versions.
+    Batch `step` depends on `(n, batch_size, seed, step)` alone, so that a resumed run needs no loader state,
+    and no batch holds an image twice. The permutation sorts raw Philox numbers, whose stream NumPy
+    guarantees; its `permutation` may change between versions.
 
     Args:
         n: Number of images.

@@ -73,17 +73,18 @@ class Checkpoints:
             if fingerprint != self.fingerprint:
                 raise ArtefactError(
                     f"Checkpoint {path} belongs to a run with other settings, data or seed (fingerprint "
-                    f"{fingerprint[:16]}, this run {self.fingerprint[:16]}). Remove {path.parent} to start anew, or "
-                    "run with the settings it was made with."
+                    f"{fingerprint[:16]}, this run {self.fingerprint[:16]}). Remove {path.parent} to start "
+                    "anew, or run with the settings it was made with."
                 )
             return step, state
         if paths:
             raise ArtefactError(
-                f"None of the {len(paths)} checkpoints in {self.directory} can be read. Remove the folder to start anew."
+                f"None of the {len(paths)} checkpoints in {self.directory} can be read. Remove the folder to "
+                "start anew."
             )
         return None
 
 
 def remove_work(workdir: str | Path) -> None:
-    """Remove the training state in `workdir`, to be called once the artefact made from it is safely stored."""
+    """Remove the training state in `workdir`; call it once the artefact made from it is safely stored."""
     shutil.rmtree(workdir, ignore_errors=True)

@@ -1,5 +1,7 @@
 """Batches of views for the training loop."""
 
+import logging
+import multiprocessing
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -9,6 +11,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from simcore.training.batches import BatchStream
+
+logger = logging.getLogger(__name__)
 
 
 class Images(Protocol):
@@ -27,8 +31,8 @@ class Images(Protocol):
 class MakeViews(Protocol):
     """Draws the views of one image (`simcore.images.TwoViews`, `simcore.images.MultiViews`).
 
-    They are a function of its own seed, `step`, `key` and the image alone. Its `repr` must tell its settings and
-    seed: it is part of a run's fingerprint.
+    They are a function of its own seed, `step`, `key` and the image alone. Its `repr` must tell its settings
+    and seed: it is part of a run's fingerprint.
     """
 
     def __call__(self, image: np.ndarray, *, step: int, key: str) -> Tensor | tuple[Tensor, ...]:
@@ -82,6 +86,9 @@ def stream_views(
         workers: Processes; 0 makes the views in this one, when asked for.
         pin_memory: Whether batches go to page-locked memory, for a copy to a GPU beside its work.
     """
+    if workers and multiprocessing.current_process().daemon:
+        logger.warning("A daemonic process may not have workers: views are made between the steps.")
+        workers = 0
     options: dict[str, Any] = {"prefetch_factor": 4, "worker_init_fn": _one_thread} if workers else {}
     loader: DataLoader[list[Tensor]] = DataLoader(
         _Steps(store, views, stream),

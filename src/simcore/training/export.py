@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from simcore.backbones import Encoder, EncoderCard
+from simcore.backbones import Encoder, EncoderCard, feature_dim
 from simcore.methods import Method
 from simcore.training.settings import TrainingSettings
 
@@ -33,9 +33,8 @@ def export_encoder(
         >>> from simcore.methods import SimCLR
         >>> method = SimCLR(create_backbone("resnet10_small"))
         >>> settings = TrainingSettings(steps=1)
-        >>> encoder = export_encoder(
-        ...     method, architecture="resnet10_small", image_size=28, settings=settings, seed=0, steps=1, data={}
-        ... )
+        >>> facts = {"architecture": "resnet10_small", "image_size": 28, "seed": 0, "steps": 1, "data": {}}
+        >>> encoder = export_encoder(method, settings=settings, **facts)
         >>> encoder.dim, encoder.card.method
         (128, 'simclr')
     """
@@ -43,7 +42,7 @@ def export_encoder(
     card = EncoderCard(
         architecture=architecture,
         image_size=image_size,
-        dim=int(module.num_features),
+        dim=feature_dim(module),
         method=method.name,
         seed=seed,
         steps=steps,

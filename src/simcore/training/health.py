@@ -20,7 +20,7 @@ class NonFiniteError(SimCoreError):
 
 
 def feature_spread(features: Tensor) -> float:
-    """Return the mean over dimensions of the standard deviation of the unit-length rows of `features` `(n, d)`.
+    """Return the mean over dimensions of the standard deviation of the unit rows of `features` `(n, d)`.
 
     Near 1 / sqrt(d) when the features fill the sphere, 0 when they have collapsed to a point.
 
@@ -35,8 +35,8 @@ def feature_spread(features: Tensor) -> float:
 class LossMonitor:
     """Collects the losses of an interval and stops the run at the first that is not finite.
 
-    Reading a loss waits for the device. On a CPU that costs nothing and each loss is read at once; on a GPU the
-    losses stay there until `read`, which then still finds the first bad step.
+    Reading a loss waits for the device. On a CPU that costs nothing and each loss is read at once; on a GPU
+    the losses stay there until `read`, which then still finds the first bad step.
 
     Args:
         folder: Where `nonfinite.json` (step, learning rate, keys) is written for replay.
@@ -106,7 +106,7 @@ class LossMonitor:
             partial.write_text(json.dumps(record, indent=2), encoding="utf-8")
         shown = ", ".join(offending[:_LISTED]) + (", ..." if len(offending) > _LISTED else "")
         raise NonFiniteError(
-            f"The loss is {loss} at step {step} (learning rate {rate:.3g}) on {len(offending)} image(s): {shown}. "
-            f"All are listed in {path}. Lower the learning rate or add warm-up steps; if the same images come back, "
-            "look at them."
+            f"The loss is {loss} at step {step} (learning rate {rate:.3g}) on {len(offending)} image(s): "
+            f"{shown}. All are listed in {path}. Lower the learning rate or add warm-up steps; if the same "
+            "images come back, look at them."
         )

@@ -1,37 +1,34 @@
 """The training loop: one for all methods."""
 
 import hashlib
-import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from simcore.backbones import normalise, state_fingerprint
-from simcore.files import atomic_file
+from simcore.backbones import normalise
+from simcore.errors import InputError
 from simcore.methods import Method
 from simcore.progress import progress
-from simcore.training.batches import BatchStream
-from simcore.training.checkpoints import Checkpoints
 from simcore.training.data import Images, MakeViews, stream_views
 from simcore.training.health import LossMonitor, feature_spread
 from simcore.training.optimisers import create_optimiser
 from simcore.training.reporter import Reporter, SilentReporter
-from simcore.training.schedules import cosine_learning_rate
+from simcore.training.run import Run, plan_run
 from simcore.training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
 
-_FACTS = "run.json"
-_PRECISION = {"float32": "32-true", "bfloat16": "bf16-mixed"}
+CURVES = ("step", "loss", "learning_rate", "feature_spread")
+_PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
 
 @dataclass(frozen=True)
@@ -44,8 +41,9 @@ class TrainingResult:
             `feature_spread`.
         steps: Optimiser steps in all.
         batch_size: Images a step.
-        images_per_second: Of this process; views of one image count once. NaN when nothing was left to train.
-        data_wait_share: Share of the time spent waiting for views.
+        images_per_second: Of this process; the views of one image count once. NaN when nothing was left to
+            train.
+        data_wait_share: Share of the time spent waiting for views; NaN likewise.
     """
 
     state: dict[str, Tensor]
@@ -69,113 +67,45 @@ def pretrain(
 ) -> TrainingResult:
     """Return the result of training `method` in place on the images of `store`.
 
-    Batches, views, learning rate and the generator of the method's own draws are functions of `(seed, step)`, so a
-    run that was killed at any moment goes on from its last checkpoint as if nothing had happened: on a CPU with the
-    same number of threads it ends with bit-identical weights. Running again with equal settings, data, seed and
-    initial weights resumes by itself; with others it starts anew and says what differs.
+    Batches, views, learning rate and the generator of the method's own draws are functions of (seed, step),
+    so a run that was killed at any moment goes on from its last checkpoint as if nothing had happened: on a
+    CPU with the same number of threads it ends with bit-identical weights. Running again with equal settings,
+    data, seed and initial weights resumes by itself; with others it starts anew and says what differs.
 
     Args:
         method: Module to train; its weights are overwritten when a checkpoint is resumed.
         store: Images and keys by position.
         views: Draws the views of an image, with a seed of their own.
         settings: Length, optimiser, speed.
-        seed: Seed of batches, views and the method's own draws.
+        seed: Seed of batches and of the method's own draws.
         workdir: Folder for checkpoints; call `remove_work` on it once the result is stored.
         reporter: Receives the curves; of a resumed run also the part before.
         description: Label of the progress bar.
 
     Raises:
-        InputError: If there are too few images.
+        InputError: If there are too few images, or the settings do not fit them.
         ArtefactError: If a checkpoint in the run's folder cannot be used.
+        SimCoreError: If a checkpoint cannot be written.
         NonFiniteError: If the loss becomes NaN or infinite.
     """
-    reporter = reporter or SilentReporter()
-    run = _Run.plan(method, store, views=views, settings=settings, seed=seed, workdir=Path(workdir))
-    fabric = Fabric(
-        accelerator=settings.device,
-        devices=1,
-        precision=_PRECISION[settings.precision],
-    )
+    run = plan_run(method, store, views=views, settings=settings, seed=seed, workdir=Path(workdir))
+    fabric = Fabric(accelerator=_available(settings), devices=1, precision=_PRECISION[settings.precision])
     with _surroundings(threads=settings.threads, device=fabric.device):
-        return _train(
-            method, store, views=views, fabric=fabric, run=run, reporter=reporter, description=description
+        trainer = _Trainer(
+            method, store, views=views, run=run, fabric=fabric, reporter=reporter or SilentReporter()
         )
+        trainer.resume()
+        return trainer.train(description=description)
 
 
-@dataclass(frozen=True)
-class _Run:
-    """One run's fixed facts."""
-
-    settings: TrainingSettings
-    seed: int
-    total_steps: int
-    stream: BatchStream
-    checkpoints: Checkpoints
-
-    @classmethod
-    def plan(
-        cls,
-        method: Method,
-        store: Images,
-        *,
-        views: MakeViews,
-        settings: TrainingSettings,
-        seed: int,
-        workdir: Path,
-    ) -> "_Run":
-        n = len(store)
-        batch_size = settings.resolved_batch_size(n)
-        total_steps = settings.resolved_steps(n)
-        logger.info("%d images, batches of %d, %d steps", n, batch_size, total_steps)
-        identity = {
-            "settings": settings.identity()
-            | {"batch_size": batch_size, "steps": total_steps, "epochs": None},
-            "method": {"name": method.name} | method.hyper_parameters,
-            "views": repr(views),
-            "initial weights": state_fingerprint(method.state_dict()),
-            "images": hashlib.sha256("\n".join(map(str, store.keys)).encode()).hexdigest(),
-            "seed": seed,
-        }
-        fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-        folder = workdir / fingerprint[:16]
-        _note_other_runs(workdir, identity=identity, folder=folder)
-        return cls(
-            settings=settings,
-            seed=seed,
-            total_steps=total_steps,
-            stream=BatchStream(n, batch_size=batch_size, seed=seed),
-            checkpoints=Checkpoints(folder, fingerprint=fingerprint, keep=settings.keep_checkpoints),
+def _available(settings: TrainingSettings) -> str:
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(settings.device, True):
+        raise InputError(
+            f"`device` is {settings.device} but PyTorch {torch.__version__} sees no such device here; use "
+            "`cpu` or `auto`, or install a PyTorch build for it."
         )
-
-    def learning_rate(self, step: int) -> float:
-        return cosine_learning_rate(
-            step,
-            total_steps=self.total_steps,
-            peak=self.settings.learning_rate,
-            floor=self.settings.learning_rate_floor,
-            warmup_steps=self.settings.warmup_steps,
-        )
-
-
-def _note_other_runs(workdir: Path, *, identity: dict[str, Any], folder: Path) -> None:
-    """Say when `workdir` holds an unfinished run that differs from this one, and in what; write this one's facts."""
-    facts = {**identity, **identity["settings"], **{f"method {k}": v for k, v in identity["method"].items()}}
-    for other in sorted(workdir.glob(f"*/{_FACTS}")):
-        if other.parent == folder:
-            continue
-        values = json.loads(other.read_text(encoding="utf-8"))
-        differing = sorted(
-            name for name in facts.keys() | values.keys() if facts.get(name) != values.get(name)
-        )
-        logger.warning(
-            "%s holds a run that differs in %s; it is not resumed, training starts anew. Remove that folder if it is "
-            "no longer wanted.",
-            other.parent,
-            ", ".join(name for name in differing if name not in {"settings", "method"}),
-        )
-    if not (folder / _FACTS).exists():
-        with atomic_file(folder / _FACTS) as partial:
-            partial.write_text(json.dumps(facts, indent=2, sort_keys=True), encoding="utf-8")
+    return settings.device
 
 
 @contextmanager
@@ -184,113 +114,167 @@ def _surroundings(*, threads: int | None, device: torch.device) -> Iterator[None
     before = torch.get_num_threads()
     if threads is not None:
         torch.set_num_threads(threads)
-    devices = [device] if device.type == "cuda" else []
     try:
-        with torch.random.fork_rng(devices=devices):
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             yield
     finally:
         torch.set_num_threads(before)
 
 
-def _train(
-    method: Method,
-    store: Images,
-    *,
-    views: MakeViews,
-    fabric: Fabric,
-    run: _Run,
-    reporter: Reporter,
-    description: str,
-) -> TrainingResult:
-    settings = run.settings
-    method.to(device=fabric.device, memory_format=_layout(settings)).train()
-    optimiser = create_optimiser(method, settings=settings)
-    found = run.checkpoints.load_newest()
-    start, curves, losses = 0, [], []
-    if found is not None:
-        start, state = found
-        method.load_state_dict(state["method"])
-        optimiser.load_state_dict(state["optimiser"])
-        curves, losses = state["curves"], state["losses"]
-        logger.info("Going on from step %d of %d", start, run.total_steps)
-        for row in curves:
-            _report(row, reporter)
-    model, wrapped = fabric.setup(torch.compile(method) if settings.compile else method, optimiser)
-    monitor = LossMonitor(
-        run.checkpoints.directory,
-        keys_of=lambda step: store.keys[run.stream.batch(step)],
-        learning_rate_of=run.learning_rate,
-        values=losses,
-    )
-    batches = stream_views(
-        store,
-        views,
-        run.stream,
-        steps=range(start + 1, run.total_steps + 1),
-        workers=settings.workers if start < run.total_steps else 0,
-        pin_memory=fabric.device.type == "cuda",
-    )
-    bar = progress(
-        range(start + 1, run.total_steps + 1), description=description, total=run.total_steps, unit="step"
-    )
-    bar.n = bar.initial = start
-    waited, began, saved_at = 0.0, time.perf_counter(), time.monotonic()
-    try:
-        for step in bar:
-            asked = time.perf_counter()
-            batch = next(batches)
-            waited += time.perf_counter() - asked
-            inputs = [
-                _prepare(view, settings=settings, device=fabric.device) for group in batch for view in group
-            ]
-            rate = run.learning_rate(step)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            torch.manual_seed(_step_seed(run.seed, step))
-            output = model(inputs)
-            monitor.add(output, step=step)
-            fabric.backward(output.loss)
-            wrapped.step()
-            wrapped.zero_grad(set_to_none=True)
-            method.after_step(step, total_steps=run.total_steps)
-            if step % settings.log_every == 0 or step == run.total_steps:
-                row = {
-                    "step": step,
-                    "loss": monitor.take_mean(),
-                    "learning_rate": rate,
-                    "feature_spread": feature_spread(output.features),
-                }
-                curves.append(row)
-                _report(row, reporter)
-                elapsed = time.perf_counter() - began
-                speed = (step - start) * run.stream.batch_size / elapsed
-                bar.set_postfix_str(
-                    f"{speed:.0f} images/s, loss {row['loss']:.3f}, waiting {waited / elapsed:.0%}"
-                )
-            if time.monotonic() - saved_at >= settings.checkpoint_every_seconds or step == run.total_steps:
-                monitor.read()
-                state = {"method": method.state_dict(), "optimiser": optimiser.state_dict()}
-                run.checkpoints.save({**state, "curves": curves, "losses": monitor.values}, step=step)
-                saved_at = time.monotonic()
-    finally:
-        bar.close()
-        # The last reference: without it the iterator's worker processes end, also when the traceback lives on.
-        del batches
-    elapsed = time.perf_counter() - began
-    done = run.total_steps - start
-    return TrainingResult(
-        state={name: tensor.detach().cpu().clone() for name, tensor in method.state_dict().items()},
-        curves=pd.DataFrame(curves, columns=["step", "loss", "learning_rate", "feature_spread"]),
-        steps=run.total_steps,
-        batch_size=run.stream.batch_size,
-        images_per_second=done * run.stream.batch_size / elapsed if done else float("nan"),
-        data_wait_share=waited / elapsed if done else float("nan"),
-    )
+class _Trainer:
+    """What changes during a run."""
+
+    def __init__(
+        self, method: Method, store: Images, *, views: MakeViews, run: Run, fabric: Fabric, reporter: Reporter
+    ) -> None:
+        self.store = store
+        self.views = views
+        self.run = run
+        self.fabric = fabric
+        self.reporter = reporter
+        self.method = method.to(fabric.device).to(memory_format=_layout(run.settings)).train()
+        self.optimiser = create_optimiser(method, settings=run.settings)
+        module: Any = torch.compile(method) if run.settings.compile else method
+        self.model, self.stepper = fabric.setup(module, self.optimiser)
+        self.monitor = LossMonitor(
+            run.checkpoints.directory,
+            keys_of=lambda step: store.keys[run.stream.batch(step)],
+            learning_rate_of=run.learning_rate,
+        )
+        self.curves: list[dict[str, Any]] = []
+        self.start = 0
+
+    def resume(self) -> None:
+        """Take over the newest checkpoint, if there is one."""
+        found = self.run.checkpoints.load_newest()
+        if found is None:
+            return
+        self.start, state = found
+        logger.info("Going on from step %d of %d", self.start, self.run.total_steps)
+        self.method.load_state_dict(state["method"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.curves = state["curves"]
+        self.monitor.values = state["losses"]
+        for row in self.curves:
+            self._report(row)
+
+    def train(self, *, description: str) -> TrainingResult:
+        """Take the steps that are left."""
+        settings, total = self.run.settings, self.run.total_steps
+        steps = range(self.start + 1, total + 1)
+        clock = _Clock(images_per_step=self.run.stream.batch_size)
+        batches = stream_views(
+            self.store,
+            self.views,
+            self.run.stream,
+            steps=steps,
+            workers=settings.workers if steps else 0,
+            pin_memory=self.fabric.device.type == "cuda",
+        )
+        bar = progress(steps, description=description, total=total, unit="step")
+        bar.n = bar.initial = self.start
+        saved_at = time.monotonic()
+        try:
+            for step in bar:
+                with clock.waiting():
+                    batch = next(batches)
+                features = self._step(batch, step=step)
+                clock.steps += 1
+                if step % settings.log_every == 0 or step == total:
+                    row = self._log(features, step=step)
+                    bar.set_postfix_str(f"{clock}, loss {row['loss']:.3f}")
+                if step == total or time.monotonic() - saved_at >= settings.checkpoint_every_seconds:
+                    self._save(step)
+                    saved_at = time.monotonic()
+        finally:
+            bar.close()
+            # The last reference to the iterator: its worker processes end here, also on Ctrl-C, and not when
+            # the traceback is dropped.
+            del batches
+        return TrainingResult(
+            state={name: tensor.detach().cpu().clone() for name, tensor in self.method.state_dict().items()},
+            curves=pd.DataFrame(self.curves, columns=list(CURVES)),
+            steps=total,
+            batch_size=self.run.stream.batch_size,
+            images_per_second=clock.images_per_second,
+            data_wait_share=clock.wait_share,
+        )
+
+    def _step(self, batch: list[Tensor], *, step: int) -> Tensor:
+        """Take optimiser step `step` and return the detached features of one view."""
+        inputs = [self._prepare(view) for group in batch for view in group]
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.run.learning_rate(step)
+        torch.manual_seed(_step_seed(self.run.seed, step))
+        output = self.model(inputs)
+        self.monitor.add(output, step=step)
+        self.fabric.backward(output.loss)
+        self.stepper.step()
+        self.stepper.zero_grad(set_to_none=True)
+        self.method.after_step(step, total_steps=self.run.total_steps)
+        return output.features
+
+    def _prepare(self, view: Tensor) -> Tensor:
+        settings = self.run.settings
+        pixels = view.to(self.fabric.device, non_blocking=True)
+        return normalise(pixels, mean=settings.mean, std=settings.std).contiguous(
+            memory_format=_layout(settings)
+        )
+
+    def _log(self, features: Tensor, *, step: int) -> dict[str, Any]:
+        row = {
+            "step": step,
+            "loss": self.monitor.take_mean(),
+            "learning_rate": self.run.learning_rate(step),
+            "feature_spread": feature_spread(features),
+        }
+        self.curves.append(row)
+        self._report(row)
+        return row
+
+    def _report(self, row: dict[str, Any]) -> None:
+        self.reporter.log({name: value for name, value in row.items() if name != "step"}, step=row["step"])
+
+    def _save(self, step: int) -> None:
+        self.monitor.read()
+        state = {
+            "method": self.method.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "curves": self.curves,
+            "losses": self.monitor.values,
+        }
+        self.run.checkpoints.save(state, step=step)
 
 
-def _prepare(view: Tensor, *, settings: TrainingSettings, device: torch.device) -> Tensor:
-    pixels = normalise(view.to(device, non_blocking=True), mean=settings.mean, std=settings.std)
-    return pixels.contiguous(memory_format=_layout(settings))
+class _Clock:
+    """Measures speed and the share of time spent waiting for data; its text goes into the progress bar."""
+
+    def __init__(self, *, images_per_step: int) -> None:
+        self.images_per_step = images_per_step
+        self.steps = 0
+        self._began = time.perf_counter()
+        self._waited = 0.0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the time of the block as waiting."""
+        asked = time.perf_counter()
+        yield
+        self._waited += time.perf_counter() - asked
+
+    @property
+    def images_per_second(self) -> float:
+        """Images trained on per second so far; NaN before the first step."""
+        elapsed = time.perf_counter() - self._began
+        return self.steps * self.images_per_step / elapsed if self.steps else float("nan")
+
+    @property
+    def wait_share(self) -> float:
+        """Share of the time so far spent waiting; NaN before the first step."""
+        return self._waited / (time.perf_counter() - self._began) if self.steps else float("nan")
+
+    def __str__(self) -> str:
+        return f"{self.images_per_second:.0f} images/s, waiting {self.wait_share:.0%}"
 
 
 def _layout(settings: TrainingSettings) -> torch.memory_format:
@@ -298,9 +282,5 @@ def _layout(settings: TrainingSettings) -> torch.memory_format:
 
 
 def _step_seed(seed: int, step: int) -> int:
-    """Return the seed of the method's own draws (dropout, masks) at `step`: 63 bits, mixed so that none repeat."""
+    """Return the seed of the method's own draws (dropout, masks) at `step`: 63 well-mixed bits."""
     return int.from_bytes(hashlib.blake2b(f"{seed}/{step}".encode(), digest_size=8).digest(), "big") >> 1
-
-
-def _report(row: Mapping[str, Any], reporter: Reporter) -> None:
-    reporter.log({name: value for name, value in row.items() if name != "step"}, step=row["step"])

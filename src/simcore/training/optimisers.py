@@ -11,11 +11,12 @@ from simcore.training.settings import TrainingSettings
 def create_optimiser(module: nn.Module, *, settings: TrainingSettings) -> torch.optim.Optimizer:
     """Return the optimiser that `settings` name over the parameters of `module` that take a gradient.
 
-    SGD (Nesterov) and Adam decay every parameter; AdamW leaves out biases and norms, that is parameters with one
-    dimension (as the SimCore paper's runs).
+    SGD (Nesterov) and Adam decay every parameter; AdamW leaves out biases and norms, that is parameters with
+    one dimension (as the SimCore paper's runs).
 
     Example:
-        >>> optimiser = create_optimiser(nn.Linear(2, 2), settings=TrainingSettings(steps=1, optimiser="adamw"))
+        >>> settings = TrainingSettings(steps=1, optimiser="adamw")
+        >>> optimiser = create_optimiser(nn.Linear(2, 2), settings=settings)
         >>> [group["weight_decay"] for group in optimiser.param_groups]
         [0.0001, 0.0]
     """
@@ -25,7 +26,7 @@ def create_optimiser(module: nn.Module, *, settings: TrainingSettings) -> torch.
         return torch.optim.SGD(parameters, momentum=settings.momentum, nesterov=True, **common)
     if settings.optimiser == "adam":
         return torch.optim.Adam(parameters, betas=settings.betas, **common)
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [parameter for parameter in parameters if parameter.ndim > 1]},
         {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
     ]

@@ -9,8 +9,8 @@ def cosine_learning_rate(
     """Return the learning rate of `step` (1-based): linear warm-up, then half a cosine.
 
     With w warm-up steps out of E, the rate is `peak * (0.1 + 0.9 * step / w)` up to step w, then
-    `peak * (floor + (1 - floor) * (1 + cos(pi * (step - w) / (E - w))) / 2)`; the last step ends on `floor * peak`.
-    The SimCore paper uses the same cosine per epoch, from `peak` to zero.
+    `peak * (floor + (1 - floor) * (1 + cos(pi * (step - w) / (E - w))) / 2)`; the last step ends on `floor *
+    peak`. The SimCore paper uses the same cosine per epoch, from `peak` to zero.
 
     Args:
         step: Optimiser step, from 1 to `total_steps`.

@@ -12,8 +12,8 @@ class TrainingSettings(BaseModel):
     """How a network is trained; refuses unknown names and values that cannot work.
 
     `runtime_only` names the fields that decide how fast a run is, not what it computes: they stay out of its
-    fingerprint. (Results are bit-identical for equal values of all fields; another thread count or `compile` rounds
-    sums in another order.)
+    fingerprint. (Results are bit-identical for equal values of all fields; another thread count or `compile`
+    rounds sums in another order.)
 
     Attributes:
         steps: Optimiser steps; give this or `epochs`.
@@ -108,8 +108,8 @@ class TrainingSettings(BaseModel):
             return min(self.max_batch_size, n)
         if self.batch_size > n:
             raise InputError(
-                f"`batch_size` is {self.batch_size} but the training data has {n} images, and a batch never holds an "
-                f"image twice. Use at most {n}, or `auto`."
+                f"`batch_size` is {self.batch_size} but the training data has {n} images, and a batch never "
+                f"holds an image twice. Use at most {n}, or `auto`."
             )
         return self.batch_size
 

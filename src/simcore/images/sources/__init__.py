@@ -7,6 +7,6 @@ READERS: dict[str, Reader] = {
     "packed": packed.READER,
     "folder": folder.READER,
 }
-"""Readers by layout name; `layout="auto"` takes the first that recognises the path, so special ones go first."""
+"""Readers by layout; "auto" takes the first that recognises the path, so special layouts go first."""
 
 __all__ = ["READERS", "Labels", "Listing", "Reader", "Request", "Role"]

@@ -21,8 +21,7 @@ def check_classes(images: pd.DataFrame, *, path: Path) -> None:
         >>> images = pd.DataFrame({"key": ["a", "b"], "label": ["cat", "dog"], "split": ["train", "test"]})
         >>> check_classes(images, path=Path("pets"))
         Traceback (most recent call last):
-        simcore.errors.InputError: Test class 'dog' of pets has no train images; add some to train, or remove \
-the class from test.
+        simcore.errors.InputError: Test class 'dog' of pets has no train images; ...
     """
     missing = images["label"].isna()
     if missing.any() and not missing.all():

@@ -1,4 +1,4 @@
-"""Own images in folders: flat, a folder a class (torchvision's ImageFolder), or train/ and test/ above these."""
+"""Own images in folders: flat, one folder a class (ImageFolder), or train/ and test/ above these."""
 
 import logging
 import os
@@ -44,8 +44,9 @@ def list_images(path: Path, request: Request) -> Listing:
     A target with train/ and test/ (or val/, valid/, validation/ where there is no test/) takes its splits
     from them and its classes from the first directory below; with all three, the validation images join
     train, as the paper does with sets of three official splits. Without train/ the first directory is the
-    class. A flat target folder, or one whose images all lie in a single directory, is unlabelled and all
-    train. An open-set may be nested in any way; the first directory is its label.
+    class; so it is where train/ itself holds images, has no test/, but other folders beside it. A flat target
+    folder, or one whose images all lie in a single directory, is unlabelled and all train. An open-set may be
+    nested in any way; the first directory is its label.
 
     Raises:
         InputError: there is no image, a split is empty, images lie beside class folders, or test has a class
@@ -62,8 +63,8 @@ def list_images(path: Path, request: Request) -> Listing:
         images["label"] = pd.Series([None] * len(images), dtype="str", index=images.index)
     elif request.labels == "folder" and images["label"].isna().all():
         raise InputError(
-            f"`labels` is 'folder', but {path} has no class folders; put each class into a folder of its own, "
-            "or set `labels` to 'none'."
+            f"`labels` is 'folder', but {path} has no class folders; "
+            "put each class into a folder of its own, or set `labels` to 'none'."
         )
     return Listing(images=images.reset_index(drop=True), rejected=rejected)
 
@@ -89,8 +90,13 @@ def _list_target(images: pd.DataFrame, path: Path, request: Request) -> pd.DataF
     if train is None:
         if test is not None:
             raise InputError(
-                f"{path} has {test}/ but no train/; add train/, or give the path of a folder of class folders."
+                f"{path} has {test}/ but no train/; add train/, or rename {test}/ if it is a class."
             )
+        return _label_by_class(images, below="", path=path, request=request)
+    if test is None and validation is None and _is_class(train, images["key"]):
+        logger.info(
+            "%s/%s/ is taken for a class: it holds images and has other folders beside it.", path, train
+        )
         return _label_by_class(images, below="", path=path, request=request)
     if test is None:
         test, validation = validation, None
@@ -120,6 +126,14 @@ def _list_target(images: pd.DataFrame, path: Path, request: Request) -> pd.DataF
         logger.warning("%d images of %s lie outside its split folders and are left out.", left_out, path)
     check_classes(listed, path=path)
     return listed
+
+
+def _is_class(folder: str, keys: pd.Series) -> bool:
+    """Return whether `folder`, though named as a split, is a class, such as train beside bus and car."""
+    inside = keys.str.startswith(f"{folder}/")
+    holds_images = (keys[inside].str.count("/") == 1).any()
+    has_neighbours = (keys[~inside].str.count("/") >= 1).any()
+    return bool(holds_images and has_neighbours)
 
 
 def _label_by_class(images: pd.DataFrame, *, below: str, path: Path, request: Request) -> pd.DataFrame:

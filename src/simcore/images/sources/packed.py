@@ -17,7 +17,7 @@ _SUFFIX = ".parquet"
 
 
 def recognises(path: Path) -> bool:
-    """Return whether `path` is a Parquet file, by its first bytes, or a folder with nothing but Parquet files."""
+    """Return whether `path` is a Parquet file, by its first bytes, or a folder of nothing else."""
     if path.is_dir():
         visible = [entry for entry in path.iterdir() if not entry.name.startswith((".", "_"))]
         return bool(visible) and all(entry.suffix == _SUFFIX and entry.is_file() for entry in visible)
@@ -32,8 +32,9 @@ def list_images(path: Path, request: Request) -> Listing:
     rows of an open-set are train.
 
     Raises:
-        InputError: a file is damaged, there are no rows, a column is missing or of a wrong type, a key is empty
-            or repeated, a split is unknown, only some rows have a label, or test has a class that train has not.
+        InputError: a file is damaged, there are no rows, a column is missing or of a wrong type, a key is
+            empty or repeated, a split is unknown, only some rows have a label, or test has a class that train
+            has not.
     """
     files = [path] if path.is_file() else sorted(path.glob(f"[!._]*{_SUFFIX}"))
     images = pd.concat([_list_file(file) for file in files], ignore_index=True)
@@ -95,8 +96,9 @@ def _read_columns(path: Path) -> pa.Table:
 def _check_schema(schema: pa.Schema, *, path: Path) -> None:
     missing = [name for name in ("key", IMAGE_COLUMN) if name not in schema.names]
     if missing:
+        found = ", ".join(f"`{name}`" for name in schema.names)
         raise InputError(
-            f"{path} lacks the column `{missing[0]}` (it has {', '.join(f'`{name}`' for name in schema.names)}); "
+            f"{path} lacks the column `{missing[0]}` (it has {found}); "
             f"a packed source has `key`, `{IMAGE_COLUMN}` (encoded bytes) and, if known, `label` and `split`."
         )
     kind = schema.field(IMAGE_COLUMN).type
@@ -126,7 +128,8 @@ def _check_splits(images: pd.DataFrame, *, path: Path) -> None:
         split = splits[unknown].iloc[0]
         given = "no split" if pd.isna(split) else f"the split '{split}'"
         raise InputError(
-            f"Image '{images['key'][unknown].iloc[0]}' of {path} has {given}; every row needs 'train' or 'test'."
+            f"Image '{images['key'][unknown].iloc[0]}' of {path} has {given}; "
+            "every row needs 'train' or 'test'."
         )
     if not (splits == "train").any():
         raise InputError(f"{path} has no train images; mark some rows 'train' in its column `split`.")

@@ -5,7 +5,9 @@ from typing import Any
 import pandas as pd
 
 from simcore.backbones import Encoder
-from simcore.embeddings import Embeddings, extract
+from simcore.devices import choose_device
+from simcore.embeddings import Embeddings
+from simcore.embeddings.extraction import extract
 from simcore.images import ImageStore
 from simcore.parameters import EmbeddingParameters, ImageParameters, RuntimeParameters
 from simcore.workspace import work_directory
@@ -23,13 +25,12 @@ def embed(
     train = manifest[manifest["split"] == "train"]
     return extract(
         encoder,
-        # Every image is read once: a cache would only cost memory.
-        ImageStore(train, cache_gib=0),
+        ImageStore(train, cache_gib=images.cache_gib),
         work_directory() / "shards",
         image_size=image_size["image_size"],
         resize_ratio=images.eval_resize_ratio,
         batch_size=embedding.batch_size,
         rows_per_shard=embedding.rows_per_shard,
-        device=runtime.device,
+        device=choose_device(runtime.device),
         show_progress=True,
     )

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from simcore.backbones import Encoder, create_random_encoder
+from simcore.devices import choose_device
 from simcore.evaluation import encode_store, knn, label_free_records, linear_probe, pixel_features
 from simcore.images import ImageStore
 from simcore.parameters import EvaluationParameters, ImageParameters, PretrainingParameters, RuntimeParameters
@@ -34,7 +35,7 @@ def _measure(
 
 def _encode(encoder: Encoder, *, side: int, images: ImageParameters, runtime: RuntimeParameters) -> Represent:
     return lambda store: encode_store(
-        encoder, store, image_size=side, resize_ratio=images.eval_resize_ratio, device=runtime.device
+        encoder, store, image_size=side, resize_ratio=images.eval_resize_ratio, device=choose_device(runtime.device)
     )
 
 

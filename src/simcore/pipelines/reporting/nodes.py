@@ -10,12 +10,11 @@ import plotly.graph_objects as go
 
 from simcore.embeddings import Embeddings
 from simcore.images import ImageStore
-from simcore.parameters import ParameterTree, ReportingParameters, SelectionParameters
+from simcore.parameters import ImageParameters, ReportingParameters, SelectionParameters, check_parameters
 from simcore.pipelines.arms import ARMS, REFERENCES
 from simcore.reporting import (
     Gallery,
     GalleryRow,
-    Purity,
     Report,
     Selection,
     accuracy_figure,
@@ -31,6 +30,7 @@ from simcore.reporting import (
     paired_differences,
     render_report,
     rounds_gallery,
+    state_answer,
     state_finding,
     trace_figure,
 )
@@ -48,6 +48,17 @@ _SHOWN = {
     "retrieval_encoder": "retrieval encoder",
     **{f"{arm}.encoders": f"encoders pretrained on {arm}" for arm in ARMS},
     "comparison": "comparison table",
+}
+
+# One artefact a node, for the time that each stage took.
+_TIMED = {
+    "ingestion": ("target_rejected", "openset_rejected", "image_size"),
+    "retrieval": ("retrieval_curves",),
+    "embedding": ("target_embeddings", "openset_embeddings"),
+    "clustering": ("centroids",),
+    "selection": ("coreset_by_centroid", "coreset_random"),
+    "pretraining": tuple(f"curves_{arm}" for arm in ARMS),
+    "evaluation": (*(f"metrics_{arm}" for arm in ARMS), "metrics_references"),
 }
 
 
@@ -82,11 +93,13 @@ def _galleries(
     target_embeddings: Embeddings,
     target_manifest: pd.DataFrame,
     openset_manifest: pd.DataFrame,
+    images: ImageParameters,
     reporting: ReportingParameters,
 ) -> tuple[list[GalleryRow], list[GalleryRow], list[GalleryRow]]:
     """Return the rows by centroid, by round, and of nearest neighbours within X."""
-    target_images = ImageStore(target_manifest[target_manifest["split"] == "train"], cache_gib=0)
-    openset_images = ImageStore(openset_manifest, cache_gib=0)
+    target_images = ImageStore(target_manifest[target_manifest["split"] == "train"], cache_gib=images.cache_gib)
+    shown = openset_manifest["key"].isin([*coreset["key"], *coreset_random["key"]])
+    openset_images = ImageStore(openset_manifest[shown], cache_gib=images.cache_gib)
     keys, rows = target_embeddings.keys(), target_embeddings.to_numpy()
     by_centroid = centroid_gallery(
         coreset,
@@ -110,6 +123,7 @@ def draw_gallery_picture(
     target_embeddings: Embeddings,
     target_manifest: pd.DataFrame,
     openset_manifest: pd.DataFrame,
+    images: ImageParameters,
     reporting: ReportingParameters,
 ) -> bytes:
     """Return one PNG: a row a centroid, its nearest target images beside its first picks."""
@@ -120,13 +134,17 @@ def draw_gallery_picture(
         target_embeddings=target_embeddings,
         target_manifest=target_manifest,
         openset_manifest=openset_manifest,
+        images=images,
         reporting=reporting,
     )
     return draw_gallery(by_centroid)
 
 
-def _answer(n_picked: int, n_openset: int, purity: Purity, findings: list[str]) -> str:
-    return f"SimCore picked {n_picked:,} of {n_openset:,} open-set images. {purity} {findings[0]}"
+def _stage_seconds(made: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Return the seconds of each stage's nodes, once a node: its last artefact stands for it."""
+    return {
+        stage: sum(made[name]["seconds"] for name in names if name in made) for stage, names in _TIMED.items()
+    }
 
 
 def _machine(made: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -161,7 +179,7 @@ def write_report(
     *metrics: Records,
 ) -> str:
     """Return the report: one self-contained HTML page."""
-    settings = ParameterTree.model_validate(parameters)
+    settings = check_parameters(parameters)
     records = [record for arm in metrics for record in arm]
     differences = paired_differences(records, arms=ARMS, references=REFERENCES)
     findings = [state_finding(differences, against="random"), state_finding(differences, against="x")]
@@ -173,11 +191,20 @@ def write_report(
         target_embeddings=target_embeddings,
         target_manifest=target_manifest,
         openset_manifest=openset_manifest,
+        images=settings.images,
         reporting=settings.reporting,
+    )
+    selection = Selection(
+        n_picked=len(coreset),
+        n_openset=len(openset_manifest),
+        n_rounds=int(trace["kept"].sum()),
+        n_centroids=len(centroids.centroids),
+        stopped=certificate["stopped_by"],
+        certificate=certificate,
     )
     report = Report(
         title="SimCore: which open-set images help this target",
-        answer=_answer(len(coreset), len(openset_manifest), purity, findings),
+        answer=state_answer(selection, purity=purity, finding=findings[0]),
         command="kedro run",
         data=[
             *describe_data(target_manifest, target_rejected, name="target"),
@@ -186,15 +213,8 @@ def write_report(
         settings={"image_size": image_size, **settings.model_dump(mode="json")},
         seeds=settings.pretraining.seeds,
         machine=_machine(made),
-        stage_seconds={name: record["seconds"] for name, record in made.items() if name in _SHOWN},
-        selection=Selection(
-            n_picked=len(coreset),
-            n_openset=len(openset_manifest),
-            n_rounds=int(trace["kept"].sum()),
-            n_centroids=len(centroids.centroids),
-            stopped=certificate["stopped_by"],
-            certificate=certificate,
-        ),
+        stage_seconds=_stage_seconds(made),
+        selection=selection,
         purity=purity,
         shares=coreset_shares(coreset, openset_manifest),
         source_shares=coreset_shares(coreset, openset_manifest, by="source"),
@@ -208,9 +228,22 @@ def write_report(
             "curves": curves_plot,
         },
         galleries=[
-            Gallery("What each centroid picked", tuple(by_centroid)),
-            Gallery("First and last rounds, and a random draw", tuple(by_round)),
-            Gallery("Nearest neighbours within X", tuple(neighbours)),
+            Gallery(
+                "What each centroid picked",
+                tuple(by_centroid),
+                caption="Centroids evenly spread from the one whose first pick is most similar to the one whose first "
+                "pick is least similar. Below each image: cosine similarity to the centroid.",
+            ),
+            Gallery(
+                "First and last rounds, and a random draw",
+                tuple(by_round),
+                caption="Evenly spread picks of each round. Below each image: similarity to its centroid.",
+            ),
+            Gallery(
+                "Nearest neighbours within X",
+                tuple(neighbours),
+                caption="Queries evenly spread over X. Below each image: cosine similarity to the query.",
+            ),
         ],
         artefacts={title: made[name]["path"] for name, title in _SHOWN.items() if name in made},
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -6,7 +6,7 @@ from simcore.pipelines.arms import ARMS
 from simcore.pipelines.reporting.nodes import compare, draw_figures, draw_gallery_picture, write_report
 
 METRICS = [*(f"metrics_{arm}" for arm in ARMS), "metrics_references"]
-FIGURES = [f"{name}_figure" for name in ("trace", "accuracy", "composition", "curves")]
+FIGURES = [f"figure_{name}" for name in ("trace", "accuracy", "composition", "curves")]
 PICTURES = [
     "coreset_simcore",
     "coreset_random",
@@ -39,7 +39,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 draw_gallery_picture,
-                inputs=[*PICTURES, "params:reporting"],
+                inputs=[*PICTURES, "params:images", "params:reporting"],
                 outputs="gallery",
                 name="draw_gallery_picture",
                 tags="cpu",

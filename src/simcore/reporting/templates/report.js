@@ -20,24 +20,19 @@
     return change;
   }
 
-  let ready = null;
+  // Read and run only when the first figure comes near: the page itself appears at once.
   function loadPlotly() {
-    ready ??= (async () => {
-      const packed = atob(document.getElementById("plotly-packed").textContent);
-      const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
-      const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-      const script = document.createElement("script");
-      script.text = await new Response(stream).text();
-      document.head.append(script);
-    })();
-    return ready;
+    if (window.Plotly) return;
+    const script = document.createElement("script");
+    script.text = JSON.parse(document.getElementById("plotly").textContent);
+    document.head.append(script);
   }
 
   async function draw(canvas) {
     if (canvas.dataset.state) return;
     canvas.dataset.state = "waiting";
     try {
-      await loadPlotly();
+      loadPlotly();
       const data = document.querySelector(`script[data-figure="${canvas.id}"]`).textContent;
       const figure = JSON.parse(data);
       // On a touch screen a finger on a figure scrolls the page.
@@ -52,13 +47,20 @@
     }
   }
 
+  const margin = 600; // pixels below the window at which a figure is drawn ahead
   const seen = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((each) => each.isIntersecting)) {
       seen.unobserve(entry.target);
       draw(entry.target);
     }
-  }, { rootMargin: "600px" });
-  canvases.forEach((canvas) => seen.observe(canvas));
+  }, { rootMargin: `${margin}px` });
+  // The observer waits for a frame, which a browser without a window may never show.
+  setTimeout(() => {
+    for (const canvas of canvases) {
+      if (canvas.getBoundingClientRect().top < innerHeight + margin) draw(canvas);
+      else seen.observe(canvas);
+    }
+  });
 
   dark.addEventListener("change", () => {
     for (const canvas of canvases.filter((each) => each.dataset.state === "drawn")) {

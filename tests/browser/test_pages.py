@@ -1,0 +1,125 @@
+"""What a person sees: the graph in kedro-viz, the runs in MLflow, the report."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from tests.browser.page import look_at, serve
+from tests.journeys.test_main_job import STAGES, newest
+from tests.projects import ROOT, type_command
+
+LAYERS = ("manifests", "retrieval encoder", "embeddings", "coreset", "training set", "encoder", "evaluation", "report")
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of the pages are kept to look at: `$SIMCORE_PICTURES`, else a temporary folder."""
+    return Path(os.environ.get("SIMCORE_PICTURES") or tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="module")
+def site(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the static site that `kedro viz build --include-previews` makes of the finished data root."""
+    root = tmp_path_factory.mktemp("site")
+    # The command writes `build/` where it is typed and takes no parameters; an environment of its own points the
+    # catalog at the finished data root.
+    conf = root / "conf"
+    conf.mkdir()
+    for name in ("base", "test"):
+        (conf / name).symlink_to(ROOT / "conf" / name)
+    (conf / "local").mkdir()
+    (conf / "local" / "globals.yml").write_text(f"data_root: {finished}\n")
+    project = root / "project"
+    project.mkdir()
+    for name in ("src", "pyproject.toml", "data"):
+        (project / name).symlink_to(ROOT / name)
+    (project / "conf").symlink_to(conf)
+    seen = type_command("viz", "build", "--include-previews", cwd=project)
+    assert seen.returncode == 0, seen.stdout
+    return project / "build"
+
+
+def test_graph_shows_stages_layers_and_previews(site: Path, pictures: Path) -> None:
+    with serve(site) as address:
+        page = look_at(address, picture=pictures / "viz.png", seconds=30)
+    assert not page.errors
+    for layer in LAYERS:
+        assert layer.lower() in page.text.lower(), f"layer {layer} is not on the page"
+    main = json.loads((site / "api" / "main").read_text())
+    assert main["layers"] == list(LAYERS)
+    assert set(STAGES) <= {pipeline["id"] for pipeline in main["pipelines"]}
+    previews = [json.loads(path.read_text()) for path in (site / "api" / "nodes").iterdir()]
+    shown = {str(node.get("filepath", "")).split("/")[-1] for node in previews if node.get("preview")}
+    for name in ("comparison.parquet", "coreset_simcore.parquet", "trace.parquet", "figure_trace.json", "gallery.png"):
+        assert name in shown, f"{name} has no preview"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_can_be_opened_in_the_graph(site: Path, pictures: Path, stage: str) -> None:
+    with serve(site) as address:
+        page = look_at(f"{address}/?pid={stage}", picture=pictures / f"viz_{stage}.png", seconds=20)
+    assert not page.errors
+    assert stage in page.text
+
+
+@pytest.fixture(scope="module")
+def tracking_server(finished: Path) -> Iterator[str]:
+    """Serve the finished data root's MLflow store on a loopback port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{finished}/mlflow.db", "--disable-security-middleware"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"{address}/health", timeout=1)
+                break
+            except OSError:
+                time.sleep(0.5)
+        else:
+            pytest.fail("the MLflow server did not come up in a minute")
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def test_mlflow_lists_parent_and_arms_with_equal_columns(finished: Path, tracking_server: str, pictures: Path) -> None:
+    client = mlflow.MlflowClient(f"sqlite:///{finished}/mlflow.db")
+    experiment = client.get_experiment_by_name("simcore")
+    runs = client.search_runs([experiment.experiment_id])
+    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    arms = {run.data.tags["arm"]: run for run in children}
+    assert {"x", "random", "simcore"} <= set(arms)
+    columns = {arm: (set(arms[arm].data.metrics), set(arms[arm].data.params)) for arm in ("x", "random", "simcore")}
+    assert columns["x"] == columns["random"] == columns["simcore"]
+    assert {"linear_top1.clean", "loss"} <= columns["x"][0]
+    assert all(run.info.status == "FINISHED" for run in runs)
+    assert all(run.data.tags["git.revision"] for run in children)
+    curve = client.get_metric_history(arms["x"].info.run_id, "loss")
+    assert len(curve) > 1
+
+    page = look_at(f"{tracking_server}/#/experiments/{experiment.experiment_id}/runs", picture=pictures / "mlflow.png", seconds=60)
+    assert not page.errors
+    for name in ("x seed 0", "random seed 0", "simcore seed 0"):
+        assert name in page.text, f"{name} is not on the MLflow page"
+
+
+@pytest.mark.parametrize(("name", "size", "dark"), [("desktop", (1280, 2400), False), ("phone", (390, 2400), False), ("dark", (1280, 2400), True)])
+def test_report_opens_without_errors(finished: Path, pictures: Path, name: str, size: tuple[int, int], dark: bool) -> None:
+    page = look_at(newest(finished, "report.html").as_uri(), picture=pictures / f"report_{name}.png", size=size, dark=dark)
+    assert not page.errors
+    assert "X + SimCore" in page.text
