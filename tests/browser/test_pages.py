@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -30,20 +31,13 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def site(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the static site that `kedro viz build --include-previews` makes of the finished data root."""
-    root = tmp_path_factory.mktemp("site")
-    # The command writes `build/` where it is typed and takes no parameters; an environment of its own points the
-    # catalog at the finished data root.
-    conf = root / "conf"
-    conf.mkdir()
-    for name in ("base", "test"):
-        (conf / name).symlink_to(ROOT / "conf" / name)
-    (conf / "local").mkdir()
-    (conf / "local" / "globals.yml").write_text(f"data_root: {finished}\n")
-    project = root / "project"
-    project.mkdir()
-    for name in ("src", "pyproject.toml", "data"):
-        (project / name).symlink_to(ROOT / name)
-    (project / "conf").symlink_to(conf)
+    # The command writes `build/` where it is typed and takes no parameters: a copy of the project whose local
+    # configuration points at the finished data root.
+    project = tmp_path_factory.mktemp("site")
+    for name in ("src", "conf"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", project)
+    (project / "conf" / "local" / "globals.yml").write_text(f"data_root: {finished}\n")
     seen = type_command("viz", "build", "--include-previews", cwd=project)
     assert seen.returncode == 0, seen.stdout
     return project / "build"
@@ -108,7 +102,8 @@ def test_mlflow_lists_parent_and_arms_with_equal_columns(finished: Path, trackin
     assert columns["x"] == columns["random"] == columns["simcore"]
     assert {"linear_top1.clean", "loss"} <= columns["x"][0]
     assert all(run.info.status == "FINISHED" for run in runs)
-    assert all(run.data.tags["git.revision"] for run in children)
+    revision = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {run.data.tags["git.revision"] for run in children} == {revision.stdout.strip()}
     curve = client.get_metric_history(arms["x"].info.run_id, "loss")
     assert len(curve) > 1
 

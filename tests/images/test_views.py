@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import functional as F  # noqa: N812
 
 from simcore.errors import InputError
 from simcore.images import ImageStore, MultiViews, TwoViews, ViewSettings, read_source
-from simcore.images.views import _draw_box, _generator
+from simcore.images.views import _seed
 
 SMALL = ViewSettings(image_size=12)
 
@@ -71,10 +71,10 @@ def test_pinned() -> None:
     settings_ = ViewSettings(image_size=4, jitter=0, grayscale=0)
     view = TwoViews(settings_, seed=7)(image, step=1, key="wren.jpg")[0]
     assert view[0].tolist() == [
-        [153, 144, 134, 125],
-        [151, 147, 137, 128],
-        [126, 135, 152, 145],
-        [104, 104, 124, 148],
+        [114, 140, 152, 140],
+        [111, 112, 133, 155],
+        [121, 109, 102, 124],
+        [149, 137, 124, 113],
     ]
 
 
@@ -89,57 +89,24 @@ def test_a_grey_image_gives_the_views_of_its_three_channels(noise, *, seed: int,
         assert torch.equal(fast, slow)
 
 
-def test_without_jitter_a_view_is_torchvisions_resized_crop(noise) -> None:
+def test_views_are_torchvisions_under_the_seed_of_the_call(noise) -> None:
+    """A twin written out: the same transforms, torch seeded by hand."""
     image = noise(40, 33)
-    for interpolation, mode in (
-        ("bilinear", v2.InterpolationMode.BILINEAR),
-        ("bicubic", v2.InterpolationMode.BICUBIC),
-    ):
-        settings_ = ViewSettings(image_size=16, interpolation=interpolation, jitter=0, grayscale=0)
-        for step in range(6):
-            view = TwoViews(settings_, seed=0)(np.asarray(image), step=step, key="a")[0]
-            left, top, right, bottom, flipped = replay(image, settings_, step=step)
-            twin = F.resized_crop(
-                image, top, left, bottom - top, right - left, [16, 16], mode, antialias=True
-            )
-            twin = F.horizontal_flip(twin) if flipped else twin
-            np.testing.assert_array_equal(view.permute(1, 2, 0).numpy(), np.asarray(twin))
-
-
-def replay(image: Image.Image, settings_: ViewSettings, *, step: int) -> tuple[int, int, int, int, bool]:
-    generator = _generator(seed=0, step=step, key="a")
-    box = _draw_box(*image.size, settings=settings_, generator=generator)
-    return (*box, generator.random() < settings_.flip)
-
-
-@pytest.mark.parametrize(("width", "height"), [(28, 28), (500, 375), (20, 90)])
-def test_crops_are_distributed_as_torchvisions(width: int, height: int) -> None:
-    settings_ = ViewSettings()
-    generator = random.Random(0)
-    ours = np.array([_draw_box(width, height, settings=settings_, generator=generator) for _ in range(3000)])
-    torch.manual_seed(0)
-    twin = v2.RandomResizedCrop(224, scale=settings_.scale, ratio=settings_.ratio)
-    image = torch.empty(3, height, width)
-    theirs = [twin.make_params([image]) for _ in range(3000)]
-    theirs = np.array([(p["left"], p["top"], p["left"] + p["width"], p["top"] + p["height"]) for p in theirs])
-    for ours_column, theirs_column in zip(measures(ours), measures(theirs), strict=True):
-        assert stats.ks_2samp(ours_column, theirs_column).pvalue > 1e-3
-
-
-def measures(boxes: np.ndarray) -> tuple[np.ndarray, ...]:
-    left, top, right, bottom = boxes.T
-    width, height = right - left, bottom - top
-    return width * height, width / height, left, top
-
-
-@given(width=st.integers(1, 60), height=st.integers(1, 60), seed=st.integers(0, 99))
-@settings(deadline=None)
-def test_crops_lie_within_the_image(width: int, height: int, seed: int) -> None:
-    left, top, right, bottom = _draw_box(
-        width, height, settings=ViewSettings(), generator=random.Random(seed)
+    settings_ = ViewSettings(image_size=16, scale=(0.3, 0.9), interpolation="bicubic", hue=0.1, grayscale=0.5)
+    twin = v2.Compose(
+        [
+            v2.RandomResizedCrop(16, scale=(0.3, 0.9), interpolation=v2.InterpolationMode.BICUBIC, antialias=True),
+            v2.RandomHorizontalFlip(0.5),
+            v2.RandomApply([v2.ColorJitter(0.8, 0.8, 0.8, 0.1)], p=0.8),
+            v2.RandomGrayscale(0.5),
+        ]
     )
-    assert 0 <= left < right <= width
-    assert 0 <= top < bottom <= height
+    for step in range(8):
+        drawn = TwoViews(settings_, seed=0)(np.asarray(image), step=step, key="a")
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(_seed(seed=0, step=step, key="a"))
+            expected = [np.asarray(twin(image)) for _ in range(2)]
+        np.testing.assert_array_equal(drawn.permute(0, 2, 3, 1).numpy(), np.stack(expected))
 
 
 def test_jitter_is_torchvisions_in_the_order_drawn(noise) -> None:
@@ -171,35 +138,6 @@ def test_jitter_is_torchvisions_in_the_order_drawn(noise) -> None:
             assert closest <= 1, name
     identity = TwoViews(ViewSettings(**whole, **none), seed=0)(np.asarray(image), step=0, key="a")[0]
     np.testing.assert_array_equal(identity.permute(1, 2, 0).numpy(), np.asarray(image))
-
-
-def test_jitter_twin(noise) -> None:
-    """All four changes at once, with torchvision's functions and the draws replayed."""
-    image = noise(14, 14)
-    drawn = ViewSettings(
-        image_size=14, scale=(1.0, 1.0), ratio=(1.0, 1.0), flip=0.0, grayscale=0.0, jitter=1.0
-    )
-    orders = set()
-    for step in range(30):
-        generator = _generator(seed=0, step=step, key="a")
-        _draw_box(14, 14, settings=drawn, generator=generator)
-        generator.random(), generator.random()
-        brightness, contrast, saturation = (generator.uniform(0.2, 1.8) for _ in range(3))
-        hue = generator.uniform(-0.2, 0.2)
-        order = [0, 1, 2, 3]
-        generator.shuffle(order)
-        orders.add(tuple(order))
-        twin = image
-        for change in order:
-            twin = (
-                F.adjust_brightness(twin, brightness),
-                F.adjust_contrast(twin, contrast),
-                F.adjust_saturation(twin, saturation),
-                F.adjust_hue(twin, hue),
-            )[change]
-        view = TwoViews(drawn, seed=0)(np.asarray(image), step=step, key="a")[0].permute(1, 2, 0).numpy()
-        np.testing.assert_array_equal(view, np.asarray(twin))
-    assert len(orders) > 12
 
 
 def test_probabilities(noise) -> None:

@@ -1,19 +1,19 @@
 """Training views: random crops with flips and colour jitter, each a function of (seed, step, key) alone."""
 
 import hashlib
-import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from random import Random
+from functools import cache
 
 import numpy as np
 import torch
-from PIL import Image, ImageEnhance
-from torchvision.transforms.v2 import functional as F  # noqa: N812 (the name torchvision's users know)
+from PIL import Image
+from torchvision.transforms import v2
 
 from simcore.errors import InputError
 
-_CROP_ATTEMPTS = 10
-_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_INTERPOLATIONS = ("bilinear", "bicubic")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class ViewSettings:
             )
         if not 0 < self.ratio[0] <= self.ratio[1]:
             raise InputError(f"`ratio` is {self.ratio}; it must be two numbers with 0 < smallest <= largest.")
-        if self.interpolation not in _RESAMPLING:
+        if self.interpolation not in _INTERPOLATIONS:
             raise InputError(
                 f"`interpolation` is '{self.interpolation}'; allowed are 'bilinear' and 'bicubic'."
             )
@@ -78,13 +78,12 @@ class ViewSettings:
 class MultiViews:
     """Draws groups of views of one image, such as two large and four small crops.
 
-    The views are a function of (`seed`, step, key, image): the number of workers, the order of the images and
-    the point of resumption do not matter. The numbers come from a generator made for the call, so the random
-    state of torch, NumPy and Python is neither read nor changed.
+    The transforms are torchvision's (v2, on PIL images). The views are a function of (`seed`, step, key, image): the
+    number of workers, the order of the images and the point of resumption do not matter. torch's generator is
+    seeded for the call and put back after it.
 
-    A grey image, given as (h, w), is not jittered in saturation and hue nor turned grey, since these leave
-    grey as it is; the pixels are the same as those of the image repeated to three channels, at a third of the
-    time.
+    A grey image, given as (h, w), stays in one channel, where saturation, hue and grayscale have nothing to do; the
+    pixels are the same as those of the image repeated to three channels, in less time.
 
     Args:
         groups: (settings, number of views) pairs.
@@ -118,16 +117,17 @@ class MultiViews:
             step: number of the draw; the same image has other views in another step.
             key: of the image.
         """
-        generator = _generator(seed=self.seed, step=step, key=key)
         source = Image.fromarray(image)
         results = []
-        for settings, count in self.groups:
-            views = torch.empty((count, 3, settings.image_size, settings.image_size), dtype=torch.uint8)
-            target = views.numpy()
-            for number in range(count):
-                view = np.asarray(_draw(source, settings, generator))
-                target[number] = view if view.ndim == 2 else view.transpose(2, 0, 1)  # noqa: PLR2004
-            results.append(views)
+        with _torch_seeded(_seed(seed=self.seed, step=step, key=key)):
+            for settings, count in self.groups:
+                transform = _transform(settings)
+                views = torch.empty((count, 3, settings.image_size, settings.image_size), dtype=torch.uint8)
+                target = views.numpy()
+                for number in range(count):
+                    view = np.asarray(transform(source))
+                    target[number] = view if view.ndim == 2 else view.transpose(2, 0, 1)  # noqa: PLR2004
+                results.append(views)
         return tuple(results)
 
 
@@ -150,70 +150,43 @@ class TwoViews:
         return MultiViews(((self.settings, 2),), seed=self.seed)(image, step=step, key=key)[0]
 
 
-def _generator(*, seed: int, step: int, key: str) -> Random:
-    """Return a generator that depends on all three, by a hash that is the same in every process."""
-    digest = hashlib.blake2b(f"{seed}\0{step}\0{key}".encode(), digest_size=16).digest()
-    return Random(int.from_bytes(digest, "big"))  # noqa: S311 (views, not secrets)
+def _seed(*, seed: int, step: int, key: str) -> int:
+    """Return a number that depends on all three, by a hash that is the same in every process."""
+    digest = hashlib.blake2b(f"{seed}\0{step}\0{key}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big")
 
 
-def _draw(source: Image.Image, settings: ViewSettings, generator: Random) -> Image.Image:
-    size = (settings.image_size, settings.image_size)
-    box = _draw_box(*source.size, settings=settings, generator=generator)
-    view = source.crop(box).resize(size, _RESAMPLING[settings.interpolation])
-    if generator.random() < settings.flip:
-        view = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    if generator.random() < settings.jitter:
-        view = _jitter(view, settings, generator)
-    if generator.random() < settings.grayscale and view.mode == "RGB":
-        view = view.convert("L")
-    return view
+@contextmanager
+def _torch_seeded(seed: int) -> Iterator[None]:
+    """Let torch's CPU generator start at `seed` inside, and go on outside as if nothing had been drawn.
 
-
-def _draw_box(
-    width: int, height: int, *, settings: ViewSettings, generator: Random
-) -> tuple[int, int, int, int]:
-    """Return (left, top, right, bottom) as torchvision's RandomResizedCrop draws it.
-
-    The area is uniform, the logarithm of the aspect is uniform, and ten misfits end in a centre crop.
+    The generator itself, not `torch.manual_seed`, which would also visit every accelerator for each image.
     """
-    lowest, highest = math.log(settings.ratio[0]), math.log(settings.ratio[1])
-    for _ in range(_CROP_ATTEMPTS):
-        area = width * height * generator.uniform(*settings.scale)
-        ratio = math.exp(generator.uniform(lowest, highest))
-        w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
-        if 0 < w <= width and 0 < h <= height:
-            left, top = generator.randrange(width - w + 1), generator.randrange(height - h + 1)
-            return left, top, left + w, top + h
-    ratio = width / height
-    w, h = width, height
-    if ratio < settings.ratio[0]:
-        h = min(height, max(1, round(width / settings.ratio[0])))
-    elif ratio > settings.ratio[1]:
-        w = min(width, max(1, round(height * settings.ratio[1])))
-    left, top = (width - w) // 2, (height - h) // 2
-    return left, top, left + w, top + h
+    generator = torch.default_generator
+    state = generator.get_state()
+    generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        generator.set_state(state)
 
 
-def _jitter(view: Image.Image, settings: ViewSettings, generator: Random) -> Image.Image:
-    """Change brightness, contrast, saturation and hue, in a random order.
-
-    All four are drawn even for a grey view, so that it is what its three-channel form would be.
-    """
-    brightness, contrast, saturation = (
-        generator.uniform(max(0.0, 1 - width), 1 + width)
-        for width in (settings.brightness, settings.contrast, settings.saturation)
+@cache
+def _transform(settings: ViewSettings) -> v2.Compose:
+    return v2.Compose(
+        [
+            v2.RandomResizedCrop(
+                settings.image_size,
+                scale=settings.scale,
+                ratio=settings.ratio,
+                interpolation=v2.InterpolationMode(settings.interpolation),
+                antialias=True,
+            ),
+            v2.RandomHorizontalFlip(settings.flip),
+            v2.RandomApply(
+                [v2.ColorJitter(settings.brightness, settings.contrast, settings.saturation, settings.hue)],
+                p=settings.jitter,
+            ),
+            v2.RandomGrayscale(settings.grayscale),
+        ]
     )
-    hue = generator.uniform(-settings.hue, settings.hue)
-    order = [0, 1, 2, 3]
-    generator.shuffle(order)
-    for change in order:
-        if change == 0 and settings.brightness:
-            view = ImageEnhance.Brightness(view).enhance(brightness)
-        elif change == 1 and settings.contrast:
-            view = ImageEnhance.Contrast(view).enhance(contrast)
-        elif view.mode == "RGB":
-            if change == 2 and settings.saturation:  # noqa: PLR2004 (the four are numbered)
-                view = ImageEnhance.Color(view).enhance(saturation)
-            elif change == 3 and settings.hue:  # noqa: PLR2004
-                view = F.adjust_hue(view, hue)
-    return view
