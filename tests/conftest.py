@@ -14,7 +14,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options with which CI takes a part of the long tests."""
-    parser.addoption("--long-sample", type=int, default=None, help="run that many of the long tests, drawn by --long-seed")
+    parser.addoption(
+        "--long-sample", type=int, default=None, help="run that many of the long tests, drawn by --long-seed"
+    )
     parser.addoption("--long-seed", type=int, default=0, help="seed of --long-sample")
 
 
@@ -27,10 +29,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         dropped = [item for item in long if item not in kept]
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if item not in set(dropped)]
-    if shutil.which("chromium") is None and not os.environ.get("SIMCORE_REQUIRE_BROWSER"):
+    missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+    if missing and not os.environ.get("SIMCORE_REQUIRE_BROWSER"):
         for item in items:
             if item.get_closest_marker("browser"):
-                item.add_marker(pytest.mark.skip(reason="no `chromium` on PATH: the page was not looked at"))
+                item.add_marker(
+                    pytest.mark.skip(reason=f"no {' and '.join(missing)} on PATH: the page was not looked at")
+                )
 
 
 @pytest.fixture(scope="session")

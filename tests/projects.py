@@ -35,7 +35,13 @@ def make_small_data(folder: Path) -> dict[str, str]:
     return {"target": str(folder / "target.parquet"), "openset": str(folder / "openset.parquet")}
 
 
-def run_here(data_root: Path, *, pipeline_names: list[str] | None = None, params: dict[str, Any] | None = None, **kwargs: Any) -> dict[str, Any]:
+def run_here(
+    data_root: Path,
+    *,
+    pipeline_names: list[str] | None = None,
+    params: dict[str, Any] | None = None,
+    **kwargs: Any,
+) -> dict[str, Any]:
     """Run pipelines in this process, in the environment `test`, and leave no state behind."""
     bootstrap_project(ROOT)
     runtime_params = {"data_root": str(data_root), **(params or {})}
@@ -52,13 +58,27 @@ def run_here(data_root: Path, *, pipeline_names: list[str] | None = None, params
             os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
-def type_command(*arguments: str, cwd: Path = ROOT, check: bool = False, **environment: str) -> subprocess.CompletedProcess[str]:
+def type_command(
+    *arguments: str, cwd: Path = ROOT, check: bool = False, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run `kedro …` as a person types it; return its exit code and everything it said."""
     command = [sys.executable, "-W", "ignore", "-m", "kedro", *arguments]
-    env = {**os.environ, "COLUMNS": "200", "KEDRO_LOGGING_CONFIG": str(ROOT / "conf" / "logging.yml"), **environment}
+    env = {
+        **os.environ,
+        "COLUMNS": "200",
+        "KEDRO_LOGGING_CONFIG": str(ROOT / "conf" / "logging.yml"),
+        **environment,
+    }
     env.pop("MLFLOW_TRACKING_URI", None)
     return subprocess.run(
-        command, cwd=cwd, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=check, timeout=600
+        command,
+        cwd=cwd,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=check,
+        timeout=600,
     )
 
 

@@ -27,7 +27,9 @@ def main() -> None:
         lines.append(f"{name}=={distribution.version}{marker}")
         if name == "faiss-gpu":
             lines.append(f"faiss-cpu=={distribution.version} ; {ELSEWHERE}")
-    sys.stdout.write("# Written by `make lock` from pyproject.toml; do not edit.\n" + "\n".join(sorted(set(lines))) + "\n")
+    sys.stdout.write(
+        "# Written by `make lock` from pyproject.toml; do not edit.\n" + "\n".join(sorted(set(lines))) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ def _project_error(error: BaseException | None) -> SimCoreError | None:
 class SimCoreSession(KedroSession):
     """A Kedro session that re-uses finished artefacts and, on the command line, says what is wrong in one sentence."""
 
-    def run(self, *args: Any, runner: AbstractRunner | None = None, **kwargs: Any) -> dict[str, Any]:
+    def run(
+        self, pipeline_name: str | None = None, *, runner: AbstractRunner | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
         """Run the pipelines asked for; see `KedroSession.run`.
 
         Raises:
@@ -35,7 +37,7 @@ class SimCoreSession(KedroSession):
         if runner is None or type(runner) is SequentialRunner:
             runner = ReuseRunner(is_async=getattr(runner, "_is_async", False))
         try:
-            return super().run(*args, runner=runner, **kwargs)
+            return super().run(pipeline_name, runner=runner, **kwargs)
         except KeyboardInterrupt as interrupt:
             # Kedro tells its hooks about exceptions only; tracking must not leave runs open.
             self._hook_manager.hook.on_pipeline_error(

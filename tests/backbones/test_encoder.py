@@ -19,17 +19,13 @@ from simcore.errors import ArtefactError, InputError
 
 @pytest.fixture
 def pixels():
-    return torch.randint(
-        0, 256, (5, 3, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
-    )
+    return torch.randint(0, 256, (5, 3, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture
 def encoder():
     """An encoder whose batch norm statistics are not the initial ones."""
-    encoder = create_random_encoder(
-        "resnet10_small", image_size=28, seed=3, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)
-    )
+    encoder = create_random_encoder("resnet10_small", image_size=28, seed=3, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
     encoder.module.train()
     with torch.no_grad():
         encoder.module(torch.randn(8, 3, 28, 28, generator=torch.Generator().manual_seed(1)))
@@ -176,7 +172,5 @@ def test_normalise_against_the_definition(pixels):
 
 
 def test_a_card_survives_json():
-    card = EncoderCard(
-        architecture="resnet18", image_size=32, dim=512, method="simclr", seed=1, data={"target": "abc"}
-    )
+    card = EncoderCard(architecture="resnet18", image_size=32, dim=512, method="simclr", seed=1, data={"target": "abc"})
     assert EncoderCard.from_dict(json.loads(json.dumps(card.__dict__))) == card

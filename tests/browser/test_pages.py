@@ -13,12 +13,22 @@ from pathlib import Path
 
 import mlflow
 import pytest
-
-from tests.browser.page import look_at, serve
+from kedro.framework.project import pipelines
+from kedro.framework.startup import bootstrap_project
+from tests.browser.page import browser, click_all, look, serve
 from tests.journeys.test_main_job import STAGES, newest
 from tests.projects import ROOT, type_command
 
-LAYERS = ("manifests", "retrieval encoder", "embeddings", "coreset", "training set", "encoder", "evaluation", "report")
+LAYERS = (
+    "manifests",
+    "retrieval encoder",
+    "embeddings",
+    "coreset",
+    "training set",
+    "encoder",
+    "evaluation",
+    "report",
+)
 pytestmark = pytest.mark.browser
 
 
@@ -44,26 +54,34 @@ def site(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_graph_shows_stages_layers_and_previews(site: Path, pictures: Path) -> None:
-    with serve(site) as address:
-        page = look_at(address, picture=pictures / "viz.png", seconds=30)
+    with serve(site) as address, browser() as driver:
+        driver.get(f"{address}/?expandAllPipelines=true")
+        page = look(driver, expected=(*LAYERS, "write_report"), picture=pictures / "viz.png")
     assert not page.errors
-    for layer in LAYERS:
-        assert layer.lower() in page.text.lower(), f"layer {layer} is not on the page"
     main = json.loads((site / "api" / "main").read_text())
     assert main["layers"] == list(LAYERS)
     assert set(STAGES) <= {pipeline["id"] for pipeline in main["pipelines"]}
-    previews = [json.loads(path.read_text()) for path in (site / "api" / "nodes").iterdir()]
-    shown = {str(node.get("filepath", "")).split("/")[-1] for node in previews if node.get("preview")}
-    for name in ("comparison.parquet", "coreset_simcore.parquet", "trace.parquet", "figure_trace.json", "gallery.png"):
+    nodes = [json.loads(path.read_text()) for path in (site / "api" / "nodes").iterdir()]
+    shown = {str(node.get("filepath", "")).split("/")[-1] for node in nodes if node.get("preview")}
+    for name in (
+        "comparison.parquet",
+        "coreset_simcore.parquet",
+        "trace.parquet",
+        "figure_trace.json",
+        "gallery.png",
+    ):
         assert name in shown, f"{name} has no preview"
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_stage_can_be_opened_in_the_graph(site: Path, pictures: Path, stage: str) -> None:
-    with serve(site) as address:
-        page = look_at(f"{address}/?pid={stage}", picture=pictures / f"viz_{stage}.png", seconds=20)
-    assert not page.errors
-    assert stage in page.text
+def test_every_stage_can_be_opened_in_the_graph(site: Path, pictures: Path) -> None:
+    bootstrap_project(ROOT)
+    pipelines.set_requested(None)
+    with serve(site) as address, browser() as driver:
+        for stage in STAGES:
+            driver.get(f"{address}/?pid={stage}&expandAllPipelines=true")
+            nodes = tuple(node.name.split(".")[-1] for node in pipelines[stage].nodes)
+            page = look(driver, expected=(stage, *nodes), picture=pictures / f"viz_{stage}.png")
+            assert not page.errors, stage
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +90,18 @@ def tracking_server(finished: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
     command += ["--backend-store-uri", f"sqlite:///{finished}/mlflow.db", "--disable-security-middleware"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
@@ -107,14 +136,28 @@ def test_mlflow_lists_parent_and_arms_with_equal_columns(finished: Path, trackin
     curve = client.get_metric_history(arms["x"].info.run_id, "loss")
     assert len(curve) > 1
 
-    page = look_at(f"{tracking_server}/#/experiments/{experiment.experiment_id}/runs", picture=pictures / "mlflow.png", seconds=60)
-    assert not page.errors
-    for name in ("x seed 0", "random seed 0", "simcore seed 0"):
-        assert name in page.text, f"{name} is not on the MLflow page"
+    with browser() as driver:
+        driver.get(f"{tracking_server}/#/experiments/{experiment.experiment_id}/runs")
+        page = look(driver, expected=("__default__", f"{len(runs)} matching runs"), picture=pictures / "mlflow.png")
+        assert not page.errors
+        # Children are folded below their parent.
+        click_all(driver, 'button[data-component-id*="runnamecellrenderer"]')
+        arms_shown = ("x seed 0", "random seed 0", "simcore seed 0")
+        page = look(driver, expected=arms_shown, picture=pictures / "mlflow_arms.png")
+        assert not page.errors
 
 
-@pytest.mark.parametrize(("name", "size", "dark"), [("desktop", (1280, 2400), False), ("phone", (390, 2400), False), ("dark", (1280, 2400), True)])
-def test_report_opens_without_errors(finished: Path, pictures: Path, name: str, size: tuple[int, int], dark: bool) -> None:
-    page = look_at(newest(finished, "report.html").as_uri(), picture=pictures / f"report_{name}.png", size=size, dark=dark)
-    assert not page.errors
-    assert "X + SimCore" in page.text
+@pytest.mark.parametrize(
+    ("name", "size", "dark"),
+    [("desktop", (1280, 2400), False), ("phone", (390, 2400), False), ("dark", (1280, 2400), True)],
+)
+def test_report_opens_without_errors(
+    finished: Path, pictures: Path, name: str, size: tuple[int, int], dark: bool
+) -> None:
+    with browser(size=size, dark=dark) as driver:
+        driver.get(newest(finished, "report.html").as_uri())
+        page = look(driver, expected=("X + SimCore", "How to repeat it"), picture=pictures / f"report_{name}.png")
+        assert not page.errors
+        broken = driver.execute_script("return [...document.images].filter(i => !i.complete || !i.naturalWidth).length")
+        assert broken == 0
+        assert driver.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")

@@ -36,18 +36,13 @@ def encoder():
 def run(store, encoder, tmp_path):
     def run(name="embeddings", **changes):
         settings = {"image_size": 16, "batch_size": 4, "rows_per_shard": 6, "show_progress": False, **changes}
-        return extract(
-            settings.pop("encoder", encoder), settings.pop("store", store), tmp_path / name, **settings
-        )
+        return extract(settings.pop("encoder", encoder), settings.pop("store", store), tmp_path / name, **settings)
 
     return run
 
 
 def digests(directory):
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(directory.glob("*.parquet"))
-    }
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(directory.glob("*.parquet"))}
 
 
 def test_rows_are_the_features_of_their_images(run, store, encoder):
@@ -88,9 +83,7 @@ def test_a_run_stopped_anywhere_resumes_to_the_same_bytes(run, encoder, tmp_path
         open_embeddings(tmp_path / "embeddings")
     whole_shards = len(list((tmp_path / "embeddings").glob("*.parquet")))
     calls.clear()
-    monkeypatch.setattr(
-        Encoder, "encode", lambda self, pixels: calls.append(len(pixels)) or original(self, pixels)
-    )
+    monkeypatch.setattr(Encoder, "encode", lambda self, pixels: calls.append(len(pixels)) or original(self, pixels))
     run()
     assert sum(calls) == N - 6 * whole_shards
     assert digests(tmp_path / "embeddings") == digests(tmp_path / "whole")

@@ -62,9 +62,7 @@ def test_blocks_do_not_change_the_votes(monkeypatch):
 def test_equal_neighbours_are_taken_in_order():
     """Two identical training images of different classes: with k = 1 the earlier one votes."""
     train = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    predicted = predict_by_neighbours(
-        train, torch.tensor([1, 0, 0]), torch.tensor([[2.0, 0.1]]), class_count=2, ks=[1]
-    )
+    predicted = predict_by_neighbours(train, torch.tensor([1, 0, 0]), torch.tensor([[2.0, 0.1]]), class_count=2, ks=[1])
     assert predicted[1].tolist() == [1]
 
 

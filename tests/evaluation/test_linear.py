@@ -41,9 +41,7 @@ def slow_training(features, classes, *, class_count, learning_rate, seed, epochs
     return layer.weight.detach().T, layer.bias.detach()
 
 
-@pytest.mark.parametrize(
-    ("n", "dim", "batch_size", "epochs"), [(17, 3, 256, 100), (40, 8, 16, 20), (33, 5, 32, 10)]
-)
+@pytest.mark.parametrize(("n", "dim", "batch_size", "epochs"), [(17, 3, 256, 100), (40, 8, 16, 20), (33, 5, 32, 10)])
 def test_all_rates_at_once_are_each_rate_alone(n, dim, batch_size, epochs):
     generator = torch.Generator().manual_seed(n)
     features = torch.randn(n, dim, generator=generator) / dim**0.5
@@ -66,12 +64,9 @@ def test_as_good_as_logistic_regression(clouds, classes, dim, scale):
     """120 training images, whatever the scale of the features and however many dimensions they have."""
     noise = dim**0.5 / 2.5
     train, test = (
-        clouds(n, dim=dim, seed=seed, noise=noise, scale=scale, shift=5 * scale)
-        for n, seed in ((40, 1), (400, 2))
+        clouds(n, dim=dim, seed=seed, noise=noise, scale=scale, shift=5 * scale) for n, seed in ((40, 1), (400, 2))
     )
-    value = linear_probe(train.features, train.labels, test.features, test.labels, classes=classes, seed=0)[
-        0
-    ]["value"]
+    value = linear_probe(train.features, train.labels, test.features, test.labels, classes=classes, seed=0)[0]["value"]
     scaler = StandardScaler().fit(train.features)
     reference = max(
         LogisticRegression(C=c, max_iter=5000)
@@ -90,9 +85,7 @@ def test_records_are_flat_and_complete(clouds, classes):
     assert all(record["evaluation"] == "linear" and record["protocol"] == "clean" for record in records)
     assert all(record["n"] == 60 for record in records)
     assert records[2]["value"] in LEARNING_RATES
-    assert records == linear_probe(
-        train.features, train.labels, test.features, test.labels, classes=classes, seed=3
-    )
+    assert records == linear_probe(train.features, train.labels, test.features, test.labels, classes=classes, seed=3)
 
 
 def test_the_test_labels_decide_nothing(clouds, classes, monkeypatch):
@@ -123,11 +116,24 @@ def test_the_order_of_the_test_images_does_not_matter(clouds, classes):
 
 def test_scaling_brings_any_features_to_unit_mean_square(clouds):
     features = clouds(30, dim=9, seed=1, scale=40, shift=-300).features
-    features[:, 4] = 7.0
     scaled = FeatureScaling.fit(features).apply(features)
-    assert torch.all(scaled[:, 4] == 0)
     torch.testing.assert_close(scaled.mean(dim=0), torch.zeros(9), atol=1e-5, rtol=0)
-    torch.testing.assert_close(scaled.square().sum(dim=1).mean(), torch.tensor(8 / 9), atol=1e-4, rtol=0)
+    torch.testing.assert_close(scaled.square().sum(dim=1).mean(), torch.tensor(1.0), atol=1e-5, rtol=0)
+
+
+def test_scaling_keeps_the_geometry(clouds):
+    features = clouds(10, dim=9, seed=1, scale=0.02, shift=5).features
+    distances = torch.cdist(*[torch.from_numpy(features).double()] * 2)
+    scaled = torch.cdist(*[FeatureScaling.fit(features).apply(features).double()] * 2)
+    ratio = scaled[~torch.eye(30, dtype=torch.bool)] / distances[~torch.eye(30, dtype=torch.bool)]
+    torch.testing.assert_close(ratio, ratio[0].expand_as(ratio), rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.1])
+def test_equal_features_leave_chance_not_an_error(classes, value):
+    labels, same = np.array([*classes * 4]), np.full((12, 3), value, dtype=np.float32)
+    records = linear_probe(same, labels, same, labels, classes=classes, seed=0)
+    assert records[0]["value"] == pytest.approx(1 / 3)
 
 
 @given(counts=st.lists(st.integers(1, 12), min_size=2, max_size=5), seed=st.integers(0, 100))
@@ -156,12 +162,8 @@ def test_the_rate_comes_from_held_out_images(monkeypatch):
 
     monkeypatch.setattr(linear, "train_linear", crippled)
     classes = np.repeat(np.arange(2), 20)
-    features = np.where(classes[:, None] == 0, -1.0, 1.0).astype(np.float32) + np.zeros(
-        (40, 2), dtype=np.float32
-    )
-    assert (
-        choose_learning_rate(LabelledFeatures(features, classes), class_count=2, seed=0) == LEARNING_RATES[2]
-    )
+    features = np.where(classes[:, None] == 0, -1.0, 1.0).astype(np.float32) + np.zeros((40, 2), dtype=np.float32)
+    assert choose_learning_rate(LabelledFeatures(features, classes), class_count=2, seed=0) == LEARNING_RATES[2]
 
 
 def test_large_training_sets_are_held_out_once(monkeypatch):

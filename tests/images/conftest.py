@@ -15,10 +15,7 @@ def noise(width: int, height: int, *, mode: str = "RGB", seed: int = 0) -> Image
     """Return an image of random pixels; low frequencies, so that JPEG keeps most of it."""
     channels = {"L": 1, "RGB": 3, "RGBA": 4, "CMYK": 4, "LA": 2}[mode]
     small = np.random.default_rng(seed).integers(0, 256, (3, 4, channels), dtype=np.uint8)
-    bands = [
-        Image.fromarray(small[..., c]).resize((width, height), Image.Resampling.BICUBIC)
-        for c in range(channels)
-    ]
+    bands = [Image.fromarray(small[..., c]).resize((width, height), Image.Resampling.BICUBIC) for c in range(channels)]
     return bands[0] if channels == 1 else Image.merge(mode, bands)
 
 
@@ -65,9 +62,7 @@ def plant(tmp_path: Path) -> Callable[..., Path]:
 def pack(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes the given columns as a packed file; images default to distinct PNGs."""
 
-    def write(
-        columns: dict[str, list], *, name: str = "packed.parquet", row_group_size: int | None = None
-    ) -> Path:
+    def write(columns: dict[str, list], *, name: str = "packed.parquet", row_group_size: int | None = None) -> Path:
         rows = len(next(iter(columns.values())))
         columns = dict(columns)
         columns.setdefault("image", [encode(noise(12, 9, seed=row)) for row in range(rows)])

@@ -69,15 +69,11 @@ def packed_rows(pack) -> tuple[list[str], list[bytes]]:
 
 
 @pytest.mark.parametrize(("workers", "lot"), [(1, 1), (2, 10), (4, 64), (3, 1000)])
-def test_each_row_group_is_read_once(
-    packed_rows, monkeypatch: pytest.MonkeyPatch, workers: int, lot: int
-) -> None:
+def test_each_row_group_is_read_once(packed_rows, monkeypatch: pytest.MonkeyPatch, workers: int, lot: int) -> None:
     uris, images = packed_rows
     read: list[int] = []
     original = encoded._read_row_group
-    monkeypatch.setattr(
-        encoded, "_read_row_group", lambda path, group: read.append(group) or original(path, group)
-    )
+    monkeypatch.setattr(encoded, "_read_row_group", lambda path, group: read.append(group) or original(path, group))
     found = list(map_images(lambda position, image: image.read(), uris, workers=workers, lot=lot))
     assert found == [(position, images[position]) for position in reversed(range(200))]
     assert read == list(range(8))

@@ -20,9 +20,7 @@ def test_the_default_target_and_openset() -> None:
     assert set(counts["train"]) == {20}
     assert set(counts["test"]) == {200}
     assert set(counts["train"].index) == {"bear", "cat", "cow", "dog", "horse", "sheep"}
-    openset = read_source(
-        DEFAULT / "quadrupeds_openset.parquet", role="openset", name="pool", verify="header"
-    )
+    openset = read_source(DEFAULT / "quadrupeds_openset.parquet", role="openset", name="pool", verify="header")
     assert len(openset.manifest) == 12_000
     assert openset.manifest["label"].str.startswith("animal/").sum() == 3_000
     assert openset.rejected.empty
@@ -73,9 +71,7 @@ def test_unusable_images_are_listed_with_the_reason(plant, noise, encode, tmp_pa
     assert found.rejected["key"].tolist() == ["cut.jpg", "dead.png", "empty.png", "text.jpg"]
     assert found.rejected["uri"].tolist() == [str(root / key) for key in found.rejected["key"]]
     reasons = found.rejected["reason"]
-    for reason, part in zip(
-        reasons, ("truncated", "link to nothing", "0 bytes", "known image format"), strict=True
-    ):
+    for reason, part in zip(reasons, ("truncated", "link to nothing", "0 bytes", "known image format"), strict=True):
         assert part in reason
     header = read_source(root, verify="header").rejected["key"].tolist()
     assert header == ["dead.png", "empty.png", "text.jpg"]
@@ -84,9 +80,7 @@ def test_unusable_images_are_listed_with_the_reason(plant, noise, encode, tmp_pa
 def test_too_many_unusable_images_stop_the_run(plant) -> None:
     root = plant("a.png", "b.png", "c.png", extra=["x.png"])
     assert len(read_source(root, max_rejected=0.25).manifest) == 3
-    with pytest.raises(
-        InputError, match=r"1 of the 4 images of .* cannot be used \(x.png: .*`max_rejected` = 0.2 "
-    ):
+    with pytest.raises(InputError, match=r"1 of the 4 images of .* cannot be used \(x.png: .*`max_rejected` = 0.2 "):
         read_source(root, max_rejected=0.2)
 
 
@@ -119,9 +113,7 @@ def test_packed_rows_without_images_are_rejected(pack, noise, encode) -> None:
 def test_no_broken_target_is_decoded_first(plant, monkeypatch: pytest.MonkeyPatch) -> None:
     root = plant("train/cat/1.png")
     (root / "test").mkdir()
-    monkeypatch.setattr(
-        "simcore.images.ingest.measure_images", lambda *_, **__: pytest.fail("images were opened")
-    )
+    monkeypatch.setattr("simcore.images.ingest.measure_images", lambda *_, **__: pytest.fail("images were opened"))
     with pytest.raises(InputError, match="test holds no images"):
         read_source(root)
 

@@ -41,9 +41,7 @@ def test_very_long_images_show_their_middle_without_being_blown_up(shape: tuple[
     ramp = np.linspace(0, 255, max(shape)).astype(np.uint8)
     image = np.broadcast_to(ramp if shape[1] > shape[0] else ramp[:, None], shape)
     crop = _resize_and_crop(image, side=24, image_size=24)
-    twin = v2.Compose([v2.Resize(24, antialias=True), v2.CenterCrop(24)])(
-        Image.fromarray(np.ascontiguousarray(image))
-    )
+    twin = v2.Compose([v2.Resize(24, antialias=True), v2.CenterCrop(24)])(Image.fromarray(np.ascontiguousarray(image)))
     assert crop.shape == (24, 24)
     assert np.abs(crop.astype(int) - np.asarray(twin).astype(int)).max() <= 3
 
@@ -54,9 +52,7 @@ def test_shape_type_and_rows(store: ImageStore) -> None:
     assert pixels.dtype == torch.uint8
     rows = [5, 0, 6]
     assert torch.equal(eval_pixels(store, image_size=12, resize_ratio=8 / 7, rows=rows), pixels[rows])
-    assert torch.equal(
-        eval_pixels(store, image_size=12, resize_ratio=8 / 7, rows=np.array(rows)), pixels[rows]
-    )
+    assert torch.equal(eval_pixels(store, image_size=12, resize_ratio=8 / 7, rows=np.array(rows)), pixels[rows])
     assert eval_pixels(store, image_size=12, rows=[]).shape == (0, 3, 12, 12)
 
 

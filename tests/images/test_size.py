@@ -32,10 +32,7 @@ def test_the_cost_model_is_exact_at_its_border() -> None:
     at_96 = 60_000 / 1000 * (96 / 32) ** 2 / 60
     budget = {**FREE, "time_budget_minutes": at_96}
     assert choose_image_size(images((300, 300)), **budget).image_size == 96
-    assert (
-        choose_image_size(images((300, 300)), **{**budget, "time_budget_minutes": at_96 * 0.999}).image_size
-        == 80
-    )
+    assert choose_image_size(images((300, 300)), **{**budget, "time_budget_minutes": at_96 * 0.999}).image_size == 80
 
 
 @given(

@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 from simcore.errors import InputError
 from simcore.images.splits import stratified_split
 
-KEYS = st.lists(
-    st.tuples(st.text(max_size=5), st.sampled_from("abc")), min_size=1, unique_by=lambda pair: pair[0]
-)
+KEYS = st.lists(st.tuples(st.text(max_size=5), st.sampled_from("abc")), min_size=1, unique_by=lambda pair: pair[0])
 
 
 def split(pairs: list[tuple[str, str]], fraction: float, seed: int) -> dict[str, str]:

@@ -33,8 +33,7 @@ def manifest(pack, plant, noise, encode, tmp_path: Path) -> pd.DataFrame:
     (root / "dog" / "colour.jpg").write_bytes(encode(noise(40, 31), form="JPEG"))
     (root / "dog" / "wide.png").write_bytes(encode(noise(50, 4)))
     images = [
-        encode(noise(100 + row, 80, mode=mode, seed=row), form="JPEG")
-        for row, mode in enumerate(["L", "RGB"] * 4)
+        encode(noise(100 + row, 80, mode=mode, seed=row), form="JPEG") for row, mode in enumerate(["L", "RGB"] * 4)
     ]
     packed = pack({"key": [f"{row}.png" for row in range(8)], "image": images}, row_group_size=3)
     files = read_source(root, name="files").manifest
@@ -111,9 +110,7 @@ def test_images_cannot_be_written_to(manifest: pd.DataFrame) -> None:
 def test_packed_row_groups_are_read_once(manifest: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     original = encoded._read_row_group
-    monkeypatch.setattr(
-        encoded, "_read_row_group", lambda path, group: read.append(group) or original(path, group)
-    )
+    monkeypatch.setattr(encoded, "_read_row_group", lambda path, group: read.append(group) or original(path, group))
     store = ImageStore(manifest.iloc[::-1].sort_values("key"))
     for position in range(len(store)):
         store[position]
@@ -124,9 +121,7 @@ def test_what_is_gone_is_named(manifest: pd.DataFrame, tmp_path: Path) -> None:
     uncached = ImageStore(manifest, cache_gib=NO_CACHE)
     (tmp_path / "source" / "cat" / "grey_a.png").unlink()
     for action in (lambda: ImageStore(manifest), lambda: uncached[0]):
-        with pytest.raises(
-            InputError, match=r"'files/cat/grey_a\.png' at /.* cannot be read any more: .* not exist"
-        ):
+        with pytest.raises(InputError, match=r"'files/cat/grey_a\.png' at /.* cannot be read any more: .* not exist"):
             action()
     (tmp_path / "packed.parquet").unlink()
     with pytest.raises(InputError, match=r"packed\.parquet cannot be read any more"):
@@ -140,9 +135,7 @@ def test_an_image_that_grew_still_fits(plant, noise, encode) -> None:
     assert ImageStore(manifest)[1].shape == (200, 300, 3)
 
 
-def test_large_packed_sources_beyond_memory_are_pointed_out(
-    manifest, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_large_packed_sources_beyond_memory_are_pointed_out(manifest, caplog: pytest.LogCaptureFixture) -> None:
     ImageStore(manifest, cache_gib=NO_CACHE)
     assert "raise `cache_gib`, or unpack them into a folder" in caplog.text
 

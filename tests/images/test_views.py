@@ -5,7 +5,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 from scipy import stats
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
@@ -131,9 +130,7 @@ def test_jitter_is_torchvisions_in_the_order_drawn(noise) -> None:
         settings_ = ViewSettings(**whole, **(none | {name: strength}))
         candidates = [np.asarray(twin(image, centre + strength * (i / 500 - 1))) for i in range(1001)]
         for step in range(5):
-            view = (
-                TwoViews(settings_, seed=0)(np.asarray(image), step=step, key="a")[0].permute(1, 2, 0).numpy()
-            )
+            view = TwoViews(settings_, seed=0)(np.asarray(image), step=step, key="a")[0].permute(1, 2, 0).numpy()
             closest = min(np.abs(view.astype(int) - candidate).max() for candidate in candidates)
             assert closest <= 1, name
     identity = TwoViews(ViewSettings(**whole, **none), seed=0)(np.asarray(image), step=0, key="a")[0]
@@ -145,9 +142,7 @@ def test_probabilities(noise) -> None:
     plain = {"image_size": 16, "scale": (1.0, 1.0), "ratio": (1.0, 1.0)}
     views = MultiViews(((ViewSettings(**plain, flip=0.5, jitter=0.8, grayscale=0.2), 4000),), seed=0)
     drawn = views(image, step=0, key="a")[0].permute(0, 2, 3, 1).numpy()
-    grey = (drawn[..., 0] == drawn[..., 1]).all(axis=(1, 2)) & (drawn[..., 1] == drawn[..., 2]).all(
-        axis=(1, 2)
-    )
+    grey = (drawn[..., 0] == drawn[..., 1]).all(axis=(1, 2)) & (drawn[..., 1] == drawn[..., 2]).all(axis=(1, 2))
     untouched = (drawn == image).all(axis=(1, 2, 3))
     mirrored = (drawn == image[:, ::-1]).all(axis=(1, 2, 3))
     for count, probability in ((grey.sum(), 0.2), (untouched.sum(), 0.2 * 0.8 * 0.5), (mirrored.sum(), 0.08)):

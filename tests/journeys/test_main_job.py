@@ -15,14 +15,23 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from tests.projects import ROOT, make_small_data, run_here
 
 from simcore.backbones import Encoder
 from simcore.embeddings import open_embeddings
 from simcore.images import ImageStore, eval_pixels
 from simcore.session import SimCoreSession
-from tests.projects import ROOT, make_small_data, run_here
 
-STAGES = ("ingestion", "retrieval", "embedding", "clustering", "selection", "pretraining", "evaluation", "reporting")
+STAGES = (
+    "ingestion",
+    "retrieval",
+    "embedding",
+    "clustering",
+    "selection",
+    "pretraining",
+    "evaluation",
+    "reporting",
+)
 
 
 def newest(root: Path, name: str) -> Path:
@@ -34,7 +43,11 @@ def newest(root: Path, name: str) -> Path:
 
 def ran(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return the nodes that the logged run completed."""
-    return [re.sub(r".*Completed node: ", "", record.getMessage()) for record in caplog.records if "Completed node" in record.getMessage()]
+    return [
+        re.sub(r".*Completed node: ", "", record.getMessage())
+        for record in caplog.records
+        if "Completed node" in record.getMessage()
+    ]
 
 
 def test_every_stage_leaves_its_artefacts(finished: Path) -> None:
@@ -105,7 +118,9 @@ def test_embedding_rows_are_the_encoders_output_for_their_keys(finished: Path) -
     rows = embeddings.to_numpy()
     for row in (0, 17, len(manifest) - 1):
         pixels = eval_pixels(ImageStore(manifest.iloc[[row]].reset_index(drop=True)), image_size=28)
-        np.testing.assert_allclose(rows[row], encoder.encode(pixels)[0].numpy().astype(np.float16), rtol=2e-3, atol=1e-4)
+        np.testing.assert_allclose(
+            rows[row], encoder.encode(pixels)[0].numpy().astype(np.float16), rtol=2e-3, atol=1e-4
+        )
 
 
 def test_metrics_name_arm_seed_and_protocol(finished: Path) -> None:
@@ -126,7 +141,11 @@ def test_second_run_makes_nothing_and_leaves_no_row_in_mlflow(
 
 
 def test_same_seed_gives_the_same_coreset_anywhere(finished: Path, small_data: dict, tmp_path: Path) -> None:
-    run_here(tmp_path, params=small_data, pipeline_names=["ingestion", "retrieval", "embedding", "clustering", "selection"])
+    run_here(
+        tmp_path,
+        params=small_data,
+        pipeline_names=["ingestion", "retrieval", "embedding", "clustering", "selection"],
+    )
     first = pd.read_parquet(newest(finished, "coreset_simcore.parquet"))
     second = pd.read_parquet(newest(tmp_path, "coreset_simcore.parquet"))
     pd.testing.assert_frame_equal(first, second)
@@ -138,17 +157,36 @@ def copy(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "copy"))
 
 
-def test_changed_tau_remakes_selection_and_what_follows(copy: Path, small_data: dict, caplog: pytest.LogCaptureFixture) -> None:
+def test_changed_tau_remakes_selection_and_what_follows(
+    copy: Path, small_data: dict, caplog: pytest.LogCaptureFixture
+) -> None:
     before = len(pd.read_parquet(newest(copy, "coreset_simcore.parquet")))
     with caplog.at_level(logging.INFO):
         run_here(copy, params={**small_data, "selection": {"tau": 0.99}})
     done = ran(caplog)
-    assert {"pick_coreset", "pick_random", "simcore.pretrain", "random.pretrain", "simcore.evaluate", "compare", "write_report"} <= set(done)
-    assert not {"ingest_target", "train_retrieval_encoder", "embed_openset", "cluster_target", "x.pretrain", "x.evaluate"} & set(done)
+    assert {
+        "pick_coreset",
+        "pick_random",
+        "simcore.pretrain",
+        "random.pretrain",
+        "simcore.evaluate",
+        "compare",
+        "write_report",
+    } <= set(done)
+    assert not {
+        "ingest_target",
+        "train_retrieval_encoder",
+        "embed_openset",
+        "cluster_target",
+        "x.pretrain",
+        "x.evaluate",
+    } & set(done)
     assert len(pd.read_parquet(newest(copy, "coreset_simcore.parquet"))) < before
 
 
-def test_changed_data_remake_everything_that_rests_on_them(copy: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_changed_data_remake_everything_that_rests_on_them(
+    copy: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     sources = make_small_data(tmp_path / "changed")
     params = {"target": {"source": sources["target"]}, "openset": {"source": sources["openset"]}}
     chain = ["ingestion", "retrieval", "embedding", "clustering", "selection"]

@@ -7,10 +7,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-
-from simcore.images.decode import decode
 from tests.journeys.test_main_job import newest
 from tests.projects import as_params, run_here, type_command
+
+from simcore.images.decode import decode
 
 
 def write_folder(table: pd.DataFrame, root: Path, *, side: int, colour: bool, by_class: bool, split: bool) -> None:
@@ -54,7 +54,10 @@ def test_flat_folder_without_labels_ends_with_label_free_evidence(tables: dict, 
     train = tables["target"][tables["target"]["split"] == "train"]
     write_folder(train, tmp_path / "target", side=30, colour=False, by_class=False, split=False)
     write_folder(tables["openset"].head(200), tmp_path / "openset", side=30, colour=False, by_class=False, split=False)
-    params = {"target": {"source": str(tmp_path / "target")}, "openset": {"source": str(tmp_path / "openset")}}
+    params = {
+        "target": {"source": str(tmp_path / "target")},
+        "openset": {"source": str(tmp_path / "openset")},
+    }
     run_here(tmp_path / "root", params=params)
     assert len(pd.read_parquet(newest(tmp_path, "coreset_simcore.parquet"))) > 0
     report = newest(tmp_path, "report.html").read_text()

@@ -17,9 +17,7 @@ def slow_nt_xent(left, right, *, temperature):
     total = 0.0
     for i in range(2 * n):
         partner = (i + n) % (2 * n)
-        negatives = sum(
-            math.exp(float(vectors[i] @ vectors[m]) / temperature) for m in range(2 * n) if m != i
-        )
+        negatives = sum(math.exp(float(vectors[i] @ vectors[m]) / temperature) for m in range(2 * n) if m != i)
         total -= math.log(math.exp(float(vectors[i] @ vectors[partner]) / temperature) / negatives)
     return total / (2 * n)
 
@@ -41,9 +39,7 @@ def test_the_loss_is_nt_xent_of_the_projections(n, temperature):
     views = [torch.randn(n, 6, 1, 1, generator=generator) for _ in range(2)]
     with torch.no_grad():
         projections = [method.head(view.flatten(1)) for view in views]
-    assert method.loss(views).item() == pytest.approx(
-        slow_nt_xent(*projections, temperature=temperature), abs=1e-5
-    )
+    assert method.loss(views).item() == pytest.approx(slow_nt_xent(*projections, temperature=temperature), abs=1e-5)
 
 
 def test_the_head_is_two_linear_layers_without_batch_norm():

@@ -19,7 +19,9 @@ def load(env: str | None = None, **runtime: Any) -> dict[str, Any]:
     return dict(loader["parameters"])
 
 
-@pytest.mark.parametrize("env", [path.name for path in sorted(CONF.iterdir()) if path.is_dir() and path.name != "local"])
+@pytest.mark.parametrize(
+    "env", [path.name for path in sorted(CONF.iterdir()) if path.is_dir() and path.name != "local"]
+)
 def test_every_environment_is_valid(env: str) -> None:
     assert isinstance(check_parameters(load(env)), ParameterTree)
 
@@ -34,10 +36,16 @@ def test_every_environment_is_valid(env: str) -> None:
         ({"selection": {"budget": 1.5}}, r"`selection.budget` is 1.5, but should be a whole number"),
         ({"selection": {"tao": 0.9}}, r"unknown parameter `selection.tao`; did you mean `tau`"),
         ({"selektion": {"tau": 0.9}}, r"unknown parameter `selektion`; did you mean `selection`"),
-        ({"clustering": {"n_clusters": "many"}}, r"`clustering.n_clusters` is 'many', but should be a valid integer"),
+        (
+            {"clustering": {"n_clusters": "many"}},
+            r"`clustering.n_clusters` is 'many', but should be a valid integer",
+        ),
         ({"clustering": {"n_clusters": 0}}, r"`clustering.n_clusters` is 0, but should be greater than 0"),
         ({"pretraining": {"optimisation": {"threads": 2}}}, r"runtime.threads"),
-        ({"pretraining": {"optimisation": {"stepz": 2}}}, r"unknown parameter `pretraining.optimisation.stepz`; did you mean `steps`"),
+        (
+            {"pretraining": {"optimisation": {"stepz": 2}}},
+            r"unknown parameter `pretraining.optimisation.stepz`; did you mean `steps`",
+        ),
         ({"images": {"image_size": "large"}}, r"`images.image_size"),
     ],
 )

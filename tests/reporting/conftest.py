@@ -78,12 +78,8 @@ def all_records() -> list[dict[str, Any]]:
                 record(arm, seed, value, metric="mean_per_class"),
                 record(arm, seed, 3.16, metric="learning_rate"),
                 record(arm, seed, value - 0.05, evaluation="knn", protocol="k=20"),
-                record(
-                    arm, seed, -2.5 - value, evaluation="label_free", metric="uniformity", protocol="unit"
-                ),
-                record(
-                    arm, seed, 30 * value, evaluation="label_free", metric="effective_rank", protocol="unit"
-                ),
+                record(arm, seed, -2.5 - value, evaluation="label_free", metric="uniformity", protocol="unit"),
+                record(arm, seed, 30 * value, evaluation="label_free", metric="effective_rank", protocol="unit"),
             ]
     for arm, value in (("raw_pixels", 0.697), ("random_network", 0.565)):
         records += [record(arm, 0, value), record(arm, 0, value, metric="mean_per_class")]
@@ -131,9 +127,7 @@ def trace() -> pd.DataFrame:
 
 
 @pytest.fixture
-def report(
-    all_records: list[dict[str, Any]], pool: pd.DataFrame, coreset: pd.DataFrame, trace: pd.DataFrame
-) -> Report:
+def report(all_records: list[dict[str, Any]], pool: pd.DataFrame, coreset: pd.DataFrame, trace: pd.DataFrame) -> Report:
     """A report with every part, and hostile text wherever text from outside arrives."""
     target = pd.DataFrame(
         {"key": [f"x/{n}" for n in range(5)], "label": HOSTILE, "split": "train", "width": 28, "height": 28}
@@ -185,7 +179,5 @@ def report(
         ),
         artefacts={"coreset": "data/05_model_input/coreset.parquet"},
         created="2025-01-01 12:00 UTC",
-        sections=(
-            Section("Leakage", "leakage", ("None.", Table("Counts", ("what", "n"), (("twins", "0"),)))),
-        ),
+        sections=(Section("Leakage", "leakage", ("None.", Table("Counts", ("what", "n"), (("twins", "0"),)))),),
     )

@@ -49,9 +49,7 @@ def test_the_order_of_the_pool_does_not_matter(values, random) -> None:
     pool = manifest(values)
     coreset = pool[["key"]].head(3)
     shuffled = pool.iloc[random.sample(range(len(pool)), len(pool))]
-    assert coreset_purity(coreset, shuffled, relevant="animal/*") == coreset_purity(
-        coreset, pool, relevant="animal/*"
-    )
+    assert coreset_purity(coreset, shuffled, relevant="animal/*") == coreset_purity(coreset, pool, relevant="animal/*")
     pd.testing.assert_frame_equal(coreset_shares(coreset, shuffled), coreset_shares(coreset, pool))
 
 

@@ -26,9 +26,7 @@ def test_the_trace_shows_ratio_size_threshold_and_stop(trace) -> None:
     assert list(figure.data[0].y) == trace["ratio"].tolist()
     assert list(figure.data[1].y) == trace["n_total"].tolist()
     assert texts(figure)[0] == "threshold 0.95"
-    assert (
-        texts(figure)[1].replace("<br>", " ") == "stop at round 4: the round value fell below the threshold"
-    )
+    assert texts(figure)[1].replace("<br>", " ") == "stop at round 4: the round value fell below the threshold"
     assert figure.layout.yaxis2.title.text == "coreset (images)"
 
 
@@ -66,9 +64,7 @@ def test_arms_unknown_to_the_palette_are_told_apart(record) -> None:
 
 
 def test_composition_sums_the_smallest_groups() -> None:
-    shares = pd.DataFrame(
-        {"group": list("abc"), "picked_share": [0.7, 0.2, 0.1], "pool_share": [0.2, 0.3, 0.5]}
-    )
+    shares = pd.DataFrame({"group": list("abc"), "picked_share": [0.7, 0.2, 0.1], "pool_share": [0.2, 0.3, 0.5]})
     coreset, pool = composition_figure(shares, most=1).data
     assert list(coreset.y) == ["a", "2 others"]
     assert list(coreset.x) == pytest.approx([70, 30])

@@ -74,9 +74,7 @@ def test_a_baseline_has_no_centroids_to_show(target, coreset, pool, array_images
 
 def test_first_and_last_rounds_stand_beside_a_random_draw(coreset, pool, array_images) -> None:
     random_keys = pool["key"].to_numpy()[5:30]
-    gallery = rounds_gallery(
-        coreset, openset_images=array_images(pool["key"]), random_keys=random_keys, n_images=5
-    )
+    gallery = rounds_gallery(coreset, openset_images=array_images(pool["key"]), random_keys=random_keys, n_images=5)
     assert [row.title for row in gallery] == ["Round 1 (first)", "Round 3 (last)", "Random draw"]
     assert keys_of(gallery[0].groups[0]) == coreset["key"].tolist()[:2]
     assert keys_of(gallery[1].groups[0]) == coreset["key"].tolist()[-2:]
@@ -91,9 +89,7 @@ def test_rounds_are_not_shown_twice(coreset, pool, array_images) -> None:
 def test_neighbours_are_the_most_similar_other_images(target) -> None:
     keys, rows, images = target
     other = np.random.default_rng(3).normal(size=(12, 3))
-    gallery = neighbour_gallery(
-        {"X": rows, "random": other}, keys=keys, images=images, n_queries=12, n_neighbours=3
-    )
+    gallery = neighbour_gallery({"X": rows, "random": other}, keys=keys, images=images, n_queries=12, n_neighbours=3)
     assert len(gallery) == 12
     for query, row in enumerate(gallery):
         assert keys_of(row.groups[0]) == [keys[query]]

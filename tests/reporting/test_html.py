@@ -76,14 +76,10 @@ def test_hostile_text_stays_text(page, hostile) -> None:
 
 def test_the_policy_allows_the_two_scripts_of_the_report_and_nothing_else(page) -> None:
     document = Document(page)
-    policy = next(
-        a["content"] for a in document.every("meta") if a.get("http-equiv") == "Content-Security-Policy"
-    )
+    policy = next(a["content"] for a in document.every("meta") if a.get("http-equiv") == "Content-Security-Policy")
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == "'none'"
-    scripts = [
-        text for text, a in zip(document.texts["script"], document.every("script"), strict=True) if not a
-    ]
+    scripts = [text for text, a in zip(document.texts["script"], document.every("script"), strict=True) if not a]
     allowed = [
         "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
         for text in (*scripts, get_plotlyjs())

@@ -17,9 +17,7 @@ finite = st.floats(-100, 100)
 def test_spread_equals_the_textbook_interval(values: list[float]) -> None:
     spread = spread_over_seeds(np.array(values))
     mean, std = sum(values) / len(values), np.std(values, ddof=1)
-    low, high = stats.t.interval(
-        0.95, len(values) - 1, loc=mean, scale=std / math.sqrt(len(values)) or 1e-300
-    )
+    low, high = stats.t.interval(0.95, len(values) - 1, loc=mean, scale=std / math.sqrt(len(values)) or 1e-300)
     assert spread["mean"] == pytest.approx(mean, abs=1e-9)
     assert spread["std"] == pytest.approx(std, abs=1e-9)
     assert (spread["low"], spread["high"]) == (pytest.approx(low, abs=1e-6), pytest.approx(high, abs=1e-6))

@@ -32,9 +32,7 @@ def test_a_ragged_table_is_refused() -> None:
 
 
 def test_columns_of_numbers_are_known() -> None:
-    table = Table(
-        "Counts", ("what", "n", "share", "note"), (("a", "1,200", "−0.5 %", "3 kg"), ("b", "7", "+1", "2"))
-    )
+    table = Table("Counts", ("what", "n", "share", "note"), (("a", "1,200", "−0.5 %", "3 kg"), ("b", "7", "+1", "2")))
     assert table.number_columns == {1, 2}
 
 

@@ -22,9 +22,7 @@ def test_sections_come_in_reading_order(report) -> None:
 
 def test_everything_absent_becomes_a_sentence() -> None:
     sections = compose_sections(Report(title="", answer="", command=""))
-    assert all(
-        isinstance(block, str) and block.endswith(".") for section in sections for block in section.blocks
-    )
+    assert all(isinstance(block, str) and block.endswith(".") for section in sections for block in section.blocks)
     text = " ".join(block for section in sections for block in section.blocks)
     assert "Accuracy: not evaluated: no labels." in text
     assert "By class: not evaluated: the open-set has no labels." in text
@@ -51,9 +49,7 @@ def test_a_metric_that_repeats_another_is_named_and_left_out(report, all_records
         for record in all_records
     ]
     comparison = compare_arms(changed, arms=ARMS, references=REFERENCES)
-    table = next(
-        b for b in blocks_of(replace(report, comparison=comparison), "comparison") if isinstance(b, Table)
-    )
+    table = next(b for b in blocks_of(replace(report, comparison=comparison), "comparison") if isinstance(b, Table))
     assert [column for column in table.columns if "per-class" in column]
     assert "is the same" not in table.note
 

@@ -49,11 +49,22 @@ PIPELINE = Pipeline(
 )
 
 
-def run(root: Path, version: str, *, load_settings: Settings, double_settings: Settings, pipeline: Pipeline = PIPELINE) -> list[str]:
+def run(
+    root: Path,
+    version: str,
+    *,
+    load_settings: Settings,
+    double_settings: Settings,
+    pipeline: Pipeline = PIPELINE,
+) -> list[str]:
     """Run the pipeline as a new session would; return the names of the nodes that ran."""
     CALLS.clear()
     entries = {
-        name: {"type": "simcore.datasets.TableDataset", "filepath": f"{root}/{name}.parquet", "versioned": True}
+        name: {
+            "type": "simcore.datasets.TableDataset",
+            "filepath": f"{root}/{name}.parquet",
+            "versioned": True,
+        }
         for name in ("raw", "doubled", "negated")
     }
     catalog = DataCatalog.from_config(entries, save_version=version)
@@ -89,7 +100,11 @@ def test_change_of_outside_data_remakes_all(tmp_path: Path) -> None:
     settings = Settings(factor=1, folder=str(data))
     run(tmp_path, "1", load_settings=settings, double_settings=Settings(factor=3))
     data.write_text("two")
-    assert run(tmp_path, "2", load_settings=settings, double_settings=Settings(factor=3)) == ["load", "double", "negate"]
+    assert run(tmp_path, "2", load_settings=settings, double_settings=Settings(factor=3)) == [
+        "load",
+        "double",
+        "negate",
+    ]
 
 
 def test_part_of_a_pipeline_judges_its_inputs_by_their_records(tmp_path: Path) -> None:
@@ -97,7 +112,13 @@ def test_part_of_a_pipeline_judges_its_inputs_by_their_records(tmp_path: Path) -
     run(tmp_path, "1", load_settings=Settings(factor=1), double_settings=Settings(factor=3))
     settings = {"load_settings": Settings(factor=1), "double_settings": Settings(factor=3)}
     assert run(tmp_path, "2", **settings, pipeline=part) == []
-    run(tmp_path, "3", load_settings=Settings(factor=5), double_settings=Settings(factor=3), pipeline=PIPELINE.only_nodes("load"))
+    run(
+        tmp_path,
+        "3",
+        load_settings=Settings(factor=5),
+        double_settings=Settings(factor=3),
+        pipeline=PIPELINE.only_nodes("load"),
+    )
     assert run(tmp_path, "4", **settings, pipeline=part) == ["double"]
 
 
@@ -121,7 +142,14 @@ def test_reuse_off_plans_everything(tmp_path: Path) -> None:
     settings = {"load_settings": Settings(factor=1), "double_settings": Settings(factor=3)}
     run(tmp_path, "1", **settings)
     catalog = DataCatalog.from_config(
-        {n: {"type": "simcore.datasets.TableDataset", "filepath": f"{tmp_path}/{n}.parquet", "versioned": True} for n in ("raw", "doubled", "negated")}
+        {
+            n: {
+                "type": "simcore.datasets.TableDataset",
+                "filepath": f"{tmp_path}/{n}.parquet",
+                "versioned": True,
+            }
+            for n in ("raw", "doubled", "negated")
+        }
     )
     catalog["params:load"], catalog["params:double"] = settings["load_settings"], settings["double_settings"]
     assert len(make_plan(PIPELINE, catalog, reuse=False).stale) == 3

@@ -63,9 +63,7 @@ def published(similarities, *, budget, rank=None, allowed=None, stop=None, trunc
             if image not in owner or similarity > owner[image][1]:
                 owner[image] = (centroid, similarity)
         images = sorted(owner, key=lambda image: (-owner[image][1], rank[image]))
-        failing = (
-            stop is not None and len(values) > stop[1] and value < stop[0] * values[stop[1] - 1]
-        )
+        failing = stop is not None and len(values) > stop[1] and value < stop[0] * values[stop[1] - 1]
         kept = [] if failing and not stop[2] else images
         if budget is not None and truncate == "similarity":
             kept = kept[: budget - len(selected)]

@@ -51,7 +51,14 @@ def test_equals_the_published_algorithm(pool, data):
     keys = [f"{rank:04d}" for rank in order] if keyed else None
     banned = exclude if exclude is None or not keyed else [keys[i] for i in exclude]
     got = select_coreset(
-        centroids, openset, budget=budget, truncate=truncate, depth=depth, block_rows=block_rows, exclude=banned, keys=keys
+        centroids,
+        openset,
+        budget=budget,
+        truncate=truncate,
+        depth=depth,
+        block_rows=block_rows,
+        exclude=banned,
+        keys=keys,
     )
     assert got.indices.tolist() == coreset(expected)
     assert got.stopped_by == why

@@ -46,9 +46,7 @@ def test_nothing_is_unpickled(checkpoints):
     (checkpoints.directory / "step-0000000001.pt").write_bytes(pickle.dumps(Payload()))
     with pytest.raises(ArtefactError, match="None of the 1 checkpoints"):
         checkpoints.load_newest()
-    torch.save(
-        {"fingerprint": "mine", "step": 1, "state": Payload()}, checkpoints.directory / "step-0000000002.pt"
-    )
+    torch.save({"fingerprint": "mine", "step": 1, "state": Payload()}, checkpoints.directory / "step-0000000002.pt")
     with pytest.raises(ArtefactError, match="None of the 2 checkpoints"):
         checkpoints.load_newest()
     assert not Payload.ran

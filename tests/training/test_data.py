@@ -44,9 +44,5 @@ def test_the_global_generator_is_not_drawn_from(store, views):
     torch.manual_seed(5)
     expected = torch.rand(2)
     torch.manual_seed(5)
-    list(
-        stream_views(
-            store, views, BatchStream(len(store), batch_size=5, seed=2), steps=range(1, 4), workers=1
-        )
-    )
+    list(stream_views(store, views, BatchStream(len(store), batch_size=5, seed=2), steps=range(1, 4), workers=1))
     assert torch.equal(torch.rand(2), expected)

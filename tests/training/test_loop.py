@@ -308,14 +308,10 @@ def test_a_compiled_method_leaves_the_same_names(run, monkeypatch):
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
     eager, compiled = run(workdir="a"), run(workdir="b", compile=True)
     assert eager.state.keys() == compiled.state.keys()
-    torch.testing.assert_close(
-        eager.state["head.0.weight"], compiled.state["head.0.weight"], atol=1e-3, rtol=1e-3
-    )
+    torch.testing.assert_close(eager.state["head.0.weight"], compiled.state["head.0.weight"], atol=1e-3, rtol=1e-3)
 
 
-@pytest.mark.skipif(
-    torch.cuda.is_available(), reason="this machine has the device that the test needs absent"
-)
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device that the test needs absent")
 def test_an_absent_gpu_is_told(run):
     with pytest.raises(InputError, match=r"`device` is cuda but PyTorch .* sees no such device"):
         run(device="cuda")

@@ -15,17 +15,13 @@ def build():
 
 @pytest.mark.parametrize("name", ["sgd", "adam"])
 def test_sgd_and_adam_decay_everything(name):
-    optimiser = create_optimiser(
-        build(), settings=TrainingSettings(steps=1, optimiser=name, weight_decay=0.3)
-    )
+    optimiser = create_optimiser(build(), settings=TrainingSettings(steps=1, optimiser=name, weight_decay=0.3))
     assert [group["weight_decay"] for group in optimiser.param_groups] == [0.3]
     assert len(optimiser.param_groups[0]["params"]) == 6
 
 
 def test_adamw_spares_biases_and_norms():
-    optimiser = create_optimiser(
-        build(), settings=TrainingSettings(steps=1, optimiser="adamw", weight_decay=0.3)
-    )
+    optimiser = create_optimiser(build(), settings=TrainingSettings(steps=1, optimiser="adamw", weight_decay=0.3))
     decayed, spared = optimiser.param_groups
     assert [p.ndim for p in decayed["params"]] == [4, 2]
     assert [p.ndim for p in spared["params"]] == [1, 1, 1, 1]

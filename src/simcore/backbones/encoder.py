@@ -34,9 +34,7 @@ def library_versions() -> dict[str, str]:
         >>> sorted(library_versions())
         ['lightly', 'simcore', 'timm', 'torch', 'torchvision']
     """
-    return {"simcore": __version__} | {
-        name: version(name) for name in ("lightly", "timm", "torch", "torchvision")
-    }
+    return {"simcore": __version__} | {name: version(name) for name in ("lightly", "timm", "torch", "torchvision")}
 
 
 @dataclass(frozen=True)
@@ -176,13 +174,9 @@ class Encoder:
 
     def save(self, directory: str | Path) -> None:
         """Write `model.safetensors` and `card.json` into `directory`, which appears only when whole."""
-        state = {
-            name: tensor.detach().cpu().contiguous() for name, tensor in self.module.state_dict().items()
-        }
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.module.state_dict().items()}
         with atomic_directory(directory) as partial:
-            save_file(
-                state, partial / WEIGHTS, metadata={"format": "pt", "architecture": self.card.architecture}
-            )
+            save_file(state, partial / WEIGHTS, metadata={"format": "pt", "architecture": self.card.architecture})
             text = json.dumps(asdict(self.card) | {"fingerprint": self.fingerprint}, indent=2, sort_keys=True)
             (partial / CARD).write_text(text + "\n", encoding="utf-8")
 

@@ -1,6 +1,5 @@
 """Kedro dataset classes. Heavy libraries are imported when data are touched: the catalog is built at every start."""
 
-
 from simcore.datasets.atomic import AtomicDataset
 from simcore.datasets.centroids import CentroidsDataset
 from simcore.datasets.embeddings import EmbeddingsDataset

@@ -57,9 +57,7 @@ def extract(
         raise InputError(f"`batch_size` is {batch_size}; it must be at least 1.")
     encoder.module.to(device)
     metadata = extraction_metadata(encoder, store, image_size=image_size, resize_ratio=resize_ratio)
-    with EmbeddingWriter(
-        directory, dim=encoder.dim, metadata=metadata, rows_per_shard=rows_per_shard
-    ) as writer:
+    with EmbeddingWriter(directory, dim=encoder.dim, metadata=metadata, rows_per_shard=rows_per_shard) as writer:
         done = min(writer.rows_done, len(store))
         bar = progress((), description="embed", total=len(store), unit="image")
         bar.disable = not show_progress
@@ -72,9 +70,7 @@ def extract(
     return open_embeddings(directory)
 
 
-def extraction_metadata(
-    encoder: Encoder, store: ImageStore, *, image_size: int, resize_ratio: float
-) -> dict[str, Any]:
+def extraction_metadata(encoder: Encoder, store: ImageStore, *, image_size: int, resize_ratio: float) -> dict[str, Any]:
     """Return the facts that decide the embeddings: encoder, images, transform, versions."""
     return {
         "encoder": encoder.fingerprint,

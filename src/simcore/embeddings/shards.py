@@ -110,9 +110,7 @@ class EmbeddingWriter:
         self, directory: str | Path, *, dim: int, metadata: Mapping[str, Any], rows_per_shard: int = 65_536
     ) -> None:
         if dim < 1 or rows_per_shard < 1:
-            raise InputError(
-                f"`dim` is {dim} and `rows_per_shard` is {rows_per_shard}; both must be at least 1."
-            )
+            raise InputError(f"`dim` is {dim} and `rows_per_shard` is {rows_per_shard}; both must be at least 1.")
         self.directory = Path(directory)
         self.dim = dim
         self.rows_per_shard = rows_per_shard
@@ -155,9 +153,7 @@ class EmbeddingWriter:
                 return number
         return len(shards)
 
-    def write(
-        self, keys: Sequence[str] | np.ndarray | pa.Array, rows: np.ndarray | torch.Tensor
-    ) -> None:
+    def write(self, keys: Sequence[str] | np.ndarray | pa.Array, rows: np.ndarray | torch.Tensor) -> None:
         """Append rows; a shard is written as soon as it is full.
 
         Args:
@@ -203,6 +199,8 @@ class EmbeddingWriter:
                 compression="none",
                 use_dictionary=False,
                 write_statistics=["key"],
+                # One page for each row group: a reader gets it in one piece.
+                data_page_size=2 * ROW_GROUP_BYTES,
             )
         self._shards += 1
 
@@ -321,23 +319,17 @@ class Embeddings:
             digest.update(json.dumps([path.name, rows, path.stat().st_size, ends]).encode())
         return digest.hexdigest()
 
-    def arrow_blocks(self, *, rows: int) -> Iterator[tuple[pa.StringArray, np.ndarray]]:
-        """Yield `(keys, float16 array (n, d))` of at most `rows` rows each, keys as an Arrow array (no copy)."""
+    def arrow_blocks(self, *, rows: int, with_keys: bool = True) -> Iterator[tuple[pa.StringArray | None, np.ndarray]]:
+        """Yield `(keys, float16 array (n, d))` of at most `rows` rows each, keys as an Arrow array or left out."""
+        columns = ["key", "embedding"] if with_keys else ["embedding"]
         for path in self._shards:
             with pq.ParquetFile(path, memory_map=True) as file:
-                sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-                group = 0
-                while group < len(sizes):
-                    stop, count = group + 1, sizes[group]
-                    while stop < len(sizes) and count + sizes[stop] <= rows:
-                        count += sizes[stop]
-                        stop += 1
-                    table = file.read_row_groups(list(range(group, stop)), use_threads=False).combine_chunks()
-                    group = stop
-                    keys = table.column("key").combine_chunks()
-                    values = self._decode(table.column("embedding").combine_chunks())
+                for group in range(file.num_row_groups):
+                    table = file.read_row_group(group, columns=columns, use_threads=False)
+                    keys = _joined(table.column("key")) if with_keys else None
+                    values = self._decode(_joined(table.column("embedding")))
                     for start in range(0, len(values), rows):
-                        yield keys.slice(start, rows), values[start : start + rows]
+                        yield None if keys is None else keys.slice(start, rows), values[start : start + rows]
 
     def _decode(self, column: pa.FixedSizeBinaryArray) -> np.ndarray:
         flat = np.frombuffer(column.buffers()[1], dtype=np.float16)
@@ -362,7 +354,9 @@ class Embeddings:
         """Return the rows at `positions`, (m, d) float16, in the given order; reads only the row groups they are in."""
         positions = np.asarray(positions, dtype=np.int64)
         if len(positions) and not (positions.min() >= 0 and positions.max() < len(self)):
-            raise InputError(f"`positions` reach from {positions.min()} to {positions.max()}; there are {len(self):,} rows.")
+            raise InputError(
+                f"`positions` reach from {positions.min()} to {positions.max()}; there are {len(self):,} rows."
+            )
         taken = np.empty((len(positions), self.dim), dtype=np.float16)
         order = np.argsort(positions, kind="stable")
         ordered = positions[order]
@@ -375,7 +369,7 @@ class Embeddings:
                         last = first + file.metadata.row_group(group).num_rows
                         inside = slice(*np.searchsorted(ordered, [first, last]))
                         if inside.start < inside.stop:
-                            column = file.read_row_group(group, columns=["embedding"]).column(0).combine_chunks()
+                            column = _joined(file.read_row_group(group, columns=["embedding"]).column(0))
                             taken[order[inside]] = self._decode(column)[ordered[inside] - first]
                         first = last
             start += rows
@@ -412,7 +406,7 @@ class Embeddings:
         for number in chosen:
             path, group, start = groups[number]
             with pq.ParquetFile(path, memory_map=True) as file:
-                rows = self._decode(file.read_row_group(group, columns=["embedding"]).column(0).combine_chunks())
+                rows = self._decode(_joined(file.read_row_group(group, columns=["embedding"]).column(0)))
             step = max(1, len(rows) * len(chosen) // count)
             positions.append(np.arange(start + step // 2, start + len(rows), step))
             parts.append(rows[step // 2 :: step])
@@ -434,6 +428,11 @@ class Embeddings:
     def to_frame(self) -> pd.DataFrame:
         """Return a frame indexed by key with one float16 column a dimension (`0` ... `d-1`)."""
         return pd.DataFrame(self.to_numpy(), index=pd.Index(self.keys(), name="key"))
+
+
+def _joined(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array, without a copy where it is one already."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def open_embeddings(directory: str | Path) -> Embeddings:

@@ -14,9 +14,7 @@ _BLOCK = 2048
 def _unit(features: np.ndarray | Tensor) -> Tensor:
     tensor = torch.as_tensor(features).float()
     if tensor.ndim != 2 or len(tensor) < 2:  # noqa: PLR2004
-        raise InputError(
-            f"`features` has shape {tuple(tensor.shape)}; (n, d) with at least 2 rows is needed."
-        )
+        raise InputError(f"`features` has shape {tuple(tensor.shape)}; (n, d) with at least 2 rows is needed.")
     if not torch.isfinite(tensor).all():
         raise InputError("`features` holds NaN or infinite values; check the encoder.")
     return nn.functional.normalize(tensor, dim=1)
@@ -38,9 +36,7 @@ def alignment(features: np.ndarray | Tensor, other_view: np.ndarray | Tensor) ->
     """
     left, right = _unit(features), _unit(other_view)
     if left.shape != right.shape:
-        raise InputError(
-            f"The views have shapes {tuple(left.shape)} and {tuple(right.shape)}; they must be equal."
-        )
+        raise InputError(f"The views have shapes {tuple(left.shape)} and {tuple(right.shape)}; they must be equal.")
     return (left - right).square().sum(dim=1).mean().item()
 
 
@@ -145,7 +141,5 @@ def nearest_rows(queries: np.ndarray, features: np.ndarray, *, k: int) -> np.nda
         raise InputError(f"`k` is {k}; with {len(features)} rows it must be between 1 and {len(features)}.")
     unit = nn.functional.normalize(torch.as_tensor(features).float(), dim=1)
     rows = nn.functional.normalize(torch.as_tensor(queries).float(), dim=1)
-    found = [
-        (part @ unit.T).sort(dim=1, descending=True, stable=True).indices[:, :k] for part in rows.split(256)
-    ]
+    found = [(part @ unit.T).sort(dim=1, descending=True, stable=True).indices[:, :k] for part in rows.split(256)]
     return torch.cat(found).numpy()

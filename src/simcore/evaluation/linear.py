@@ -23,28 +23,29 @@ _ENOUGH_HELD_OUT = 1000
 
 @dataclass(frozen=True)
 class FeatureScaling:
-    """Centre and scale taken from the training features.
+    """Centre and one scale from the training features: their mean becomes 0, their mean squared length 1.
 
-    The protocol's rates, 1 to 100, suit features of about unit length. Encoders differ in that by orders of
-    magnitude, and pixels more. So each dimension is centred and brought to variance 1 / d: the mean squared
-    length of a row becomes 1 whatever the encoder, and no dimension is slower to learn for its unit of
-    measure. A linear layer can undo it: what it can represent does not change, only how fast it is found.
+    The protocol's rates, 1 to 100, suit features of about unit length; encoders differ from that by orders of
+    magnitude, and pixels more. One scale s for all dimensions is the same as training the unscaled layer at
+    s^2 times the rate, and the centre is what the bias absorbs, so this only puts the grid of rates in the
+    right place. Scaling each dimension by itself would change the geometry that the encoder has learnt.
 
     Attributes:
-        centre: `(d,)`.
-        scale: `(d,)`.
+        centre: `(d,)`, float64.
+        scale: Factor.
     """
 
     centre: np.ndarray
-    scale: np.ndarray
+    scale: float
 
     @classmethod
     def fit(cls, features: np.ndarray) -> "FeatureScaling":
-        """Return the scaling for training `features` `(n, d)`; constant dimensions become 0."""
-        spread = features.std(axis=0, dtype=np.float64)
-        constant = spread <= 1e-6 * max(float(spread.max()), 1e-30)
-        scale = np.where(constant, 0.0, 1.0 / np.where(constant, 1.0, spread) / np.sqrt(features.shape[1]))
-        return cls(features.mean(axis=0, dtype=np.float64), scale)
+        """Return the scaling for training `features` `(n, d)`; equal rows are only centred."""
+        centre = features.mean(axis=0, dtype=np.float64)
+        mean_square = float(np.square(features - centre).sum(axis=1).mean())
+        # Equal rows differ from their mean by rounding alone, which must not be blown up to unit length.
+        equal = mean_square <= 1e-12 * float(np.square(centre).sum())
+        return cls(centre, 1.0 if equal else mean_square**-0.5)
 
     def apply(self, features: np.ndarray) -> Tensor:
         """Return `features` `(n, d)` centred and scaled, float32."""
@@ -211,7 +212,5 @@ def linear_probe(
         seed=seed,
     )
     predicted = _predict(scaling.apply(test.features), weights, biases)[0]
-    records = accuracy_records(
-        predicted, test.classes, evaluation="linear", protocol=protocol, classes=len(classes)
-    )
+    records = accuracy_records(predicted, test.classes, evaluation="linear", protocol=protocol, classes=len(classes))
     return [*records, {**records[0], "metric": "learning_rate", "value": rate}]

@@ -82,11 +82,7 @@ class ImageCache:
             uris,
             workers=usable_workers(workers),
         )
-        bar = (
-            progress(loaded, description="load images", total=len(rows), unit="image")
-            if show_progress
-            else loaded
-        )
+        bar = progress(loaded, description="load images", total=len(rows), unit="image") if show_progress else loaded
         for position, array in bar:
             start, end = end, end + array.size
             if end > buffer.size:
@@ -181,13 +177,11 @@ def _packed_size(uris: Sequence[str]) -> tuple[np.ndarray, int]:
             metadata = pq.read_metadata(path)
         except (OSError, pa.ArrowException) as error:
             raise InputError(
-                f"The packed file {path} cannot be read any more ({error}); "
-                "restore it, or read the source again."
+                f"The packed file {path} cannot be read any more ({error}); restore it, or read the source again."
             ) from error
         column = metadata.schema.to_arrow_schema().get_field_index(IMAGE_COLUMN)
         whole = sum(
-            metadata.row_group(group).column(column).total_uncompressed_size
-            for group in range(metadata.num_row_groups)
+            metadata.row_group(group).column(column).total_uncompressed_size for group in range(metadata.num_row_groups)
         )
         size += whole * len(members) // max(1, metadata.num_rows)
     return np.asarray(sorted(chain.from_iterable(positions.values())), dtype=np.int64), size

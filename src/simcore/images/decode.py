@@ -105,9 +105,7 @@ def reduced_size(width: int, height: int, *, side: int) -> tuple[int, int]:
 
 
 def _open(source: bytes | Path) -> Image.Image:
-    if (isinstance(source, bytes) and not source) or (
-        isinstance(source, Path) and source.stat().st_size == 0
-    ):
+    if (isinstance(source, bytes) and not source) or (isinstance(source, Path) and source.stat().st_size == 0):
         raise UnreadableError("the file is empty (0 bytes)")
     try:
         image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats())

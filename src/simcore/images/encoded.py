@@ -160,9 +160,7 @@ def map_images(
     with ThreadPoolExecutor(workers) as pool:
         try:
             for start in range(0, len(order), lot):
-                images = [
-                    (position, _fetch(uris[position], reader)) for position in order[start : start + lot]
-                ]
+                images = [(position, _fetch(uris[position], reader)) for position in order[start : start + lot]]
                 window.append(pool.submit(_map_lot, function, images))
                 if len(window) > 2 * workers:
                     yield from window.popleft().result()

@@ -100,23 +100,17 @@ def read_source(
     unknown = sorted(set(request.options) - set(reader.options))
     if unknown:
         allowed = ", ".join(f"'{option}'" for option in reader.options) or "none"
-        raise InputError(
-            f"Option '{unknown[0]}' does not belong to {reader.takes}; its options are: {allowed}."
-        )
+        raise InputError(f"Option '{unknown[0]}' does not belong to {reader.takes}; its options are: {allowed}.")
     listing = reader.list_images(path, request)
 
     images = listing.images.sort_values("key", kind="stable", ignore_index=True)
-    measured = measure_images(
-        images["uri"].tolist(), verify=verify, workers=workers, show_progress=show_progress
-    )
+    measured = measure_images(images["uri"].tolist(), verify=verify, workers=workers, show_progress=show_progress)
     usable = measured["reason"].isna()
     unusable = images.loc[~usable, ["key", "uri"]].assign(reason=measured["reason"][~usable])
     rejected = pd.concat([listing.rejected, unusable]).astype("str").sort_values("key", ignore_index=True)
     _check_share(rejected, total=len(images) + len(listing.rejected), path=path, max_rejected=max_rejected)
 
-    images = images[usable].assign(
-        width=measured["width"], height=measured["height"], source=name or _name_of(path)
-    )
+    images = images[usable].assign(width=measured["width"], height=measured["height"], source=name or _name_of(path))
     undecided = images["split"].isna()
     if undecided.any():
         drawn = images[undecided]
@@ -141,13 +135,9 @@ def read_source(
 
 def _find_reader(path: Path, *, layout: str) -> Reader:
     if layout != "auto" and layout not in READERS:
-        raise InputError(
-            f"`layout` is '{layout}'; allowed are 'auto', {', '.join(repr(name) for name in READERS)}."
-        )
+        raise InputError(f"`layout` is '{layout}'; allowed are 'auto', {', '.join(repr(name) for name in READERS)}.")
     if not path.exists():
-        raise InputError(
-            f"{path} does not exist; give the path of a folder of images or of a packed Parquet file."
-        )
+        raise InputError(f"{path} does not exist; give the path of a folder of images or of a packed Parquet file.")
     candidates = READERS.values() if layout == "auto" else [READERS[layout]]
     for reader in candidates:
         if reader.recognises(path):
@@ -164,13 +154,9 @@ def _name_of(path: Path) -> str:
 def _check_share(rejected: pd.DataFrame, *, total: int, path: Path, max_rejected: float) -> None:
     if len(rejected) < total and len(rejected) <= max_rejected * total:
         return
-    first = "; ".join(
-        f"{key}: {reason}" for key, reason in rejected[["key", "reason"]].head(_REASONS_SHOWN).to_numpy()
-    )
+    first = "; ".join(f"{key}: {reason}" for key, reason in rejected[["key", "reason"]].head(_REASONS_SHOWN).to_numpy())
     if len(rejected) == total:
-        raise InputError(
-            f"None of the {total} images of {path} can be used ({first}); give a source of whole images."
-        )
+        raise InputError(f"None of the {total} images of {path} can be used ({first}); give a source of whole images.")
     raise InputError(
         f"{len(rejected)} of the {total} images of {path} cannot be used ({first}), more than "
         f"`max_rejected` = {max_rejected:g} allows; repair or remove them, or raise `max_rejected`."

@@ -104,8 +104,7 @@ def _check_keys(keys: pd.Series) -> None:
     if repeated.any():
         key = keys.iloc[int(np.argmax(repeated))]
         raise InputError(
-            f"Key '{key}' occurs {int((keys == key).sum())} times; keys must be unique: "
-            "rename or drop all but one."
+            f"Key '{key}' occurs {int((keys == key).sum())} times; keys must be unique: rename or drop all but one."
         )
     values = keys.to_numpy(dtype=object)
     descending = np.flatnonzero(values[1:] < values[:-1])

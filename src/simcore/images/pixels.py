@@ -44,9 +44,7 @@ def eval_pixels(
     if image_size < 1:
         raise InputError(f"`image_size` is {image_size}; it must be at least 1 pixel.")
     if resize_ratio < 1:
-        raise InputError(
-            f"`resize_ratio` is {resize_ratio}; it must be at least 1, or the crop would not fit."
-        )
+        raise InputError(f"`resize_ratio` is {resize_ratio}; it must be at least 1, or the crop would not fit.")
     positions = range(len(store)) if rows is None else [int(row) for row in rows]
     side = round(image_size * resize_ratio)
     pixels = torch.empty((len(positions), 3, image_size, image_size), dtype=torch.uint8)

@@ -100,9 +100,7 @@ def choose_image_size(
             )
         size, reason = _largest(allowed, median, minutes, time_budget_minutes, maximum)
     result = ImageSize(size, median, median / size, reason)
-    logger.info(
-        "Image size %d: %s (median shorter side %g, about %.1f minutes).", size, reason, median, minutes(size)
-    )
+    logger.info("Image size %d: %s (median shorter side %g, about %.1f minutes).", size, reason, median, minutes(size))
     if time_budget_minutes is not None and minutes(size) > time_budget_minutes:
         logger.warning(
             "Training at %d pixels takes about %.0f minutes, more than the budget of %g; "
@@ -153,9 +151,7 @@ def _check(
     patch: int | None,
 ) -> None:
     if manifest.empty:
-        raise InputError(
-            "The manifest has no images, so there is no image size to choose; read a source first."
-        )
+        raise InputError("The manifest has no images, so there is no image size to choose; read a source first.")
     if budget is not None and budget <= 0:
         raise InputError(f"`time_budget_minutes` is {budget}; it must be above 0, or None for no limit.")
     if speed <= 0:

@@ -61,9 +61,7 @@ class ImageStore:
             raise InputError(f"`side` is {side}; it must be at least 1 pixel, or None for whole images.")
         self._rows = np.arange(len(manifest))
         self.keys = _read_only(manifest["key"].to_numpy(dtype=object))
-        self.labels = _read_only(
-            manifest["label"].astype(object).where(manifest["label"].notna(), None).to_numpy()
-        )
+        self.labels = _read_only(manifest["label"].astype(object).where(manifest["label"].notna(), None).to_numpy())
         self._images = ImageCache(manifest, side=side)
         self._grey: bool | None = None
         self._images.fill(cache_gib=cache_gib, workers=workers, show_progress=show_progress)
@@ -110,8 +108,7 @@ class ImageStore:
         if len(set(wanted)) < len(wanted):
             repeated = pd.Series(wanted)
             raise InputError(
-                f"Keys come more than once ({_some(repeated[repeated.duplicated()].unique())}); "
-                "give each key once."
+                f"Keys come more than once ({_some(repeated[repeated.duplicated()].unique())}); give each key once."
             )
         part = object.__new__(ImageStore)
         part.__dict__.update(

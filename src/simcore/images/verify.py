@@ -53,9 +53,7 @@ def measure_images(
         return width, height, None
 
     found = map_images(measure_one, uris, workers=usable_workers(workers))
-    bar = (
-        progress(found, description="check images", total=len(uris), unit="image") if show_progress else found
-    )
+    bar = progress(found, description="check images", total=len(uris), unit="image") if show_progress else found
     for position, (width, height, reason) in bar:
         sizes[position] = width, height
         reasons[position] = reason

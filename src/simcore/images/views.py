@@ -55,15 +55,11 @@ class ViewSettings:
         if self.image_size < 1:
             raise InputError(f"`image_size` is {self.image_size}; it must be at least 1 pixel.")
         if not 0 < self.scale[0] <= self.scale[1] <= 1:
-            raise InputError(
-                f"`scale` is {self.scale}; it must be two shares with 0 < smallest <= largest <= 1."
-            )
+            raise InputError(f"`scale` is {self.scale}; it must be two shares with 0 < smallest <= largest <= 1.")
         if not 0 < self.ratio[0] <= self.ratio[1]:
             raise InputError(f"`ratio` is {self.ratio}; it must be two numbers with 0 < smallest <= largest.")
         if self.interpolation not in _INTERPOLATIONS:
-            raise InputError(
-                f"`interpolation` is '{self.interpolation}'; allowed are 'bilinear' and 'bicubic'."
-            )
+            raise InputError(f"`interpolation` is '{self.interpolation}'; allowed are 'bilinear' and 'bicubic'.")
         for name in ("flip", "jitter", "grayscale"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"`{name}` is {getattr(self, name)}; it is a probability from 0 to 1.")
@@ -105,9 +101,7 @@ class MultiViews:
     def __post_init__(self) -> None:
         """Check the groups."""
         if not self.groups or min(count for _, count in self.groups) < 1:
-            raise InputError(
-                f"`groups` is {self.groups}; it must hold at least one group of at least one view."
-            )
+            raise InputError(f"`groups` is {self.groups}; it must hold at least one group of at least one view.")
 
     def __call__(self, image: np.ndarray, *, step: int, key: str) -> tuple[torch.Tensor, ...]:
         """Return one tensor a group: uint8 (views, 3, image_size, image_size).

@@ -48,9 +48,7 @@ class SimCLR(Method):
     ) -> None:
         super().__init__()
         if temperature <= 0:
-            raise InputError(
-                f"`temperature` is {temperature}; it divides the similarities and must be above 0."
-            )
+            raise InputError(f"`temperature` is {temperature}; it divides the similarities and must be above 0.")
         if projection_dim < 1:
             raise InputError(f"`projection_dim` is {projection_dim}; it must be at least 1.")
         self.backbone = backbone

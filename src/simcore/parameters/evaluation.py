@@ -1,6 +1,6 @@
 """Parameters of evaluation and reporting."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -35,8 +35,6 @@ class RuntimeParameters(Parameters):
 
     reuse: bool
     work_dir: str
-    device: str
+    device: Literal["auto", "cpu", "cuda", "mps"]
     threads: PositiveInt
     workers: int = Field(ge=0)
-
-

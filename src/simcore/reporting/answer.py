@@ -33,8 +33,7 @@ def state_answer(selection: Selection, *, purity: Purity | None = None, finding:
     clauses = [f"SimCore picked {selection.n_picked:,} of {selection.n_openset:,} open-set images"]
     if purity is not None and purity.purity is not None and purity.chance is not None:
         clauses[0] += (
-            f", {format_percent(purity.purity)} of them {purity.relevant} "
-            f"(chance {format_percent(purity.chance)})"
+            f", {format_percent(purity.purity)} of them {purity.relevant} (chance {format_percent(purity.chance)})"
         )
     if finding:
         clauses.append(finding.rstrip("."))

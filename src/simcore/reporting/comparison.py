@@ -27,9 +27,7 @@ _COLUMNS = ["arm", "role", *MEASURE, "mean", "std", "n_seeds", "n", "low", "high
 _NO_LABELS = ("labelled", "accuracy", "")
 
 
-def compare_arms(
-    records: Iterable[Record], *, arms: Sequence[str], references: Sequence[str] = ()
-) -> pd.DataFrame:
+def compare_arms(records: Iterable[Record], *, arms: Sequence[str], references: Sequence[str] = ()) -> pd.DataFrame:
     """Return one row per measure and arm with mean, spread over seeds and a 95 % interval.
 
     Rows are ordered by evaluation (linear, knn, finetune, others by name, label_free last), metric (top1,

@@ -100,9 +100,7 @@ def coreset_purity(coreset: pd.DataFrame, openset_manifest: pd.DataFrame, *, rel
     )
 
 
-def coreset_shares(
-    coreset: pd.DataFrame, openset_manifest: pd.DataFrame, *, by: str = "label"
-) -> pd.DataFrame:
+def coreset_shares(coreset: pd.DataFrame, openset_manifest: pd.DataFrame, *, by: str = "label") -> pd.DataFrame:
     """Return the share of each class or source in the coreset and in the pool.
 
     Rows are ordered by number of picks, largest first, then by name. Images without a value form the group
@@ -131,13 +129,9 @@ def coreset_shares(
             f"{', '.join(openset_manifest.columns)}; use 'label' or 'source'."
         )
     picked = _picked_rows(coreset, openset_manifest)
-    pool_groups = (
-        openset_manifest[by].astype(object).where(openset_manifest[by].notna(), "(none)").astype(str)
-    )
+    pool_groups = openset_manifest[by].astype(object).where(openset_manifest[by].notna(), "(none)").astype(str)
     counts = pd.DataFrame({"group": pool_groups, "picked": openset_manifest["key"].isin(picked["key"])})
-    shares = (
-        counts.groupby("group")["picked"].agg(n_picked="sum", n_pool="size").astype("int64").reset_index()
-    )
+    shares = counts.groupby("group")["picked"].agg(n_picked="sum", n_pool="size").astype("int64").reset_index()
     shares["picked_share"] = shares["n_picked"] / (len(picked) or float("nan"))
     shares["pool_share"] = shares["n_pool"] / len(openset_manifest)
     shares["enrichment"] = shares["picked_share"] / shares["pool_share"]

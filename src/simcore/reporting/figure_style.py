@@ -60,9 +60,7 @@ def finish_figure(figure: go.Figure, *, height: int, top: int = 40) -> go.Figure
 def say_instead(sentence: str) -> go.Figure:
     """Return a figure that says why there is nothing to draw."""
     figure = go.Figure()
-    figure.add_annotation(
-        text=plain_text(sentence), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper"
-    )
+    figure.add_annotation(text=plain_text(sentence), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     return finish_figure(figure, height=160)

@@ -31,9 +31,7 @@ _PHONE_LETTERS = 42  # what fits into one line of a figure on a phone
 def _check_columns(frame: pd.DataFrame, columns: Sequence[str], *, name: str, source: str) -> None:
     missing = [column for column in columns if column not in frame]
     if missing:
-        raise InputError(
-            f"`{name}` lacks {', '.join(missing)} (it has {', '.join(frame.columns)}); pass {source}."
-        )
+        raise InputError(f"`{name}` lacks {', '.join(missing)} (it has {', '.join(frame.columns)}); pass {source}.")
 
 
 def trace_figure(trace: pd.DataFrame, *, threshold: float | None, stopped: str | None = None) -> go.Figure:

@@ -91,9 +91,7 @@ def centroid_gallery(
     _check_rows(target_embeddings, target_keys, name="target_embeddings")
     # A baseline has no centroids, so nothing to show here.
     ordered = coreset.dropna(subset=["centroid", "similarity"])
-    first = ordered.drop_duplicates("centroid").sort_values(
-        ["similarity", "centroid"], ascending=[False, True]
-    )
+    first = ordered.drop_duplicates("centroid").sort_values(["similarity", "centroid"], ascending=[False, True])
     if first.empty:
         return []
     shown = first["centroid"].iloc[_spread(len(first), n_centroids)]
@@ -224,9 +222,9 @@ def neighbour_gallery(
     for number, query in enumerate(_spread(len(names), n_queries) if len(names) else [], start=1):
         groups = [TileGroup("query", (shelf.tile(str(names[query]), alt=f"Query image {names[query]}"),))]
         for title, rows in units.items():
-            near = [
-                pair for pair in _nearest(rows[query], rows, names, n_neighbours + 1) if pair[0] != query
-            ][:n_neighbours]
+            near = [pair for pair in _nearest(rows[query], rows, names, n_neighbours + 1) if pair[0] != query][
+                :n_neighbours
+            ]
             tiles = tuple(
                 shelf.tile(
                     str(names[row]),

@@ -63,9 +63,7 @@ def _check_values(frame: pd.DataFrame) -> None:
             )
 
 
-def read_records(
-    records: Iterable[Record], *, arms: Sequence[str], references: Sequence[str]
-) -> pd.DataFrame:
+def read_records(records: Iterable[Record], *, arms: Sequence[str], references: Sequence[str]) -> pd.DataFrame:
     """Return the records as a frame with one row a record, checked.
 
     Raises:

@@ -26,9 +26,7 @@ class DataFacts:
     image_size: str
 
 
-def describe_data(
-    manifest: pd.DataFrame, rejected: pd.DataFrame | None = None, *, name: str
-) -> tuple[DataFacts, ...]:
+def describe_data(manifest: pd.DataFrame, rejected: pd.DataFrame | None = None, *, name: str) -> tuple[DataFacts, ...]:
     """Return the numbers of a manifest, one entry a split when there are two.
 
     Args:
@@ -211,7 +209,5 @@ def flatten_settings(settings: Mapping[str, object], *, prefix: str = "") -> dic
         if isinstance(value, Mapping) and value:
             flat |= flatten_settings(value, prefix=f"{path}.")
         else:
-            flat[path] = (
-                value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-            )
+            flat[path] = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
     return flat

@@ -79,9 +79,7 @@ def _what_was_run(report: Report) -> Section:
     else:
         blocks.append("Machine and versions: not recorded.")
     seeds = ", ".join(str(seed) for seed in report.seeds)
-    blocks.append(
-        f"Every arm rests on {count_seeds(len(report.seeds))}: {seeds}." if seeds else "Seeds: not recorded."
-    )
+    blocks.append(f"Every arm rests on {count_seeds(len(report.seeds))}: {seeds}." if seeds else "Seeds: not recorded.")
     if report.settings:
         settings = flatten_settings(report.settings)
         blocks.append(_facts("Settings", ("parameter", "value"), settings, folded=True))
@@ -106,9 +104,7 @@ def _selection(report: Report) -> Section:
             blocks.append("The selection is exact: it is the one that sorting the whole open-set would give.")
     blocks.append("Purity: not evaluated." if report.purity is None else str(report.purity))
     if "trace" in report.figures:
-        caption = (
-            "Value of each round as a ratio to the reference round, and the size of the coreset after it."
-        )
+        caption = "Value of each round as a ratio to the reference round, and the size of the coreset after it."
         alt = f"Two line charts over rounds. {caption} {stopped}".strip()
         blocks.append(Figure(report.figures["trace"], caption, alt))
     else:
@@ -146,9 +142,7 @@ def _composition(report: Report) -> Section:
     blocks: list[Block] = []
     if "composition" in report.figures:
         caption = "Share of images among the picks and in the pool."
-        blocks.append(
-            Figure(report.figures["composition"], caption, f"Bar chart of the table below. {caption}")
-        )
+        blocks.append(Figure(report.figures["composition"], caption, f"Bar chart of the table below. {caption}"))
     if report.shares is not None:
         blocks.append(_shares_table(report.shares, by="class", folded="composition" in report.figures))
     else:
@@ -160,9 +154,7 @@ def _composition(report: Report) -> Section:
 
 def _pivot_table(frame: pd.DataFrame, *, caption: str, note: str) -> Table:
     pivot = pivot_comparison(frame)
-    rows = tuple(
-        (str(arm), *map(str, cells)) for arm, cells in zip(pivot.index, pivot.to_numpy(), strict=True)
-    )
+    rows = tuple((str(arm), *map(str, cells)) for arm, cells in zip(pivot.index, pivot.to_numpy(), strict=True))
     return Table(caption, ("arm", *map(str, pivot.columns)), rows, note)
 
 
@@ -198,9 +190,7 @@ def _without_repetition(labelled: pd.DataFrame) -> tuple[pd.DataFrame, str]:
         return labelled, ""
     if (means[0] - means[1].reindex(means[0].index)).abs().max() > 1e-9:  # noqa: PLR2004 (rounding)
         return labelled, ""
-    return labelled[
-        ~per_class
-    ], " Mean per-class accuracy is the same: all classes have equally many test images."
+    return labelled[~per_class], " Mean per-class accuracy is the same: all classes have equally many test images."
 
 
 def _comparison(report: Report) -> Section:
@@ -216,14 +206,10 @@ def _comparison(report: Report) -> Section:
         note = "Mean ± sample standard deviation over seeds, on " + " or ".join(f"{n:,}" for n in sizes)
         note += f" test images.{repetition}"
         if (labelled["role"] == "reference").any():
-            note += (
-                " References (raw pixels, a random network) stand below the arms: they need no pretraining."
-            )
+            note += " References (raw pixels, a random network) stand below the arms: they need no pretraining."
     blocks.append(_pivot_table(labelled, caption="Arms and references", note=note))
     if "accuracy" in report.figures and sizes:
-        caption = (
-            "Mean and 95 % interval over seeds; references as dashed lines. The axes do not start at zero."
-        )
+        caption = "Mean and 95 % interval over seeds; references as dashed lines. The axes do not start at zero."
         blocks.append(Figure(report.figures["accuracy"], caption, f"Dot chart of the table above. {caption}"))
     if report.differences is not None:
         shown = needs_labels(report.differences)
@@ -242,9 +228,7 @@ def _label_free(report: Report) -> Section:
     # A reference may have none of them: it would be a row of "not evaluated".
     measured = frame.loc[frame["n_seeds"] > 0, "arm"]
     frame = frame[(frame["role"] == "arm") | frame["arm"].isin(measured)]
-    return Section(
-        title, anchor, (_pivot_table(frame, caption="Features of the target", note=_LABEL_FREE_NOTE),)
-    )
+    return Section(title, anchor, (_pivot_table(frame, caption="Features of the target", note=_LABEL_FREE_NOTE),))
 
 
 def _curves(report: Report) -> Section:

@@ -116,17 +116,13 @@ def draw_gallery(rows: Sequence[GalleryRow], *, gap: int = 8) -> bytes:
         >>> Image.open(io.BytesIO(png)).size
         (248, 128)
     """
-    lines = [
-        [[Image.open(io.BytesIO(tile.png)) for tile in group.tiles] for group in row.groups] for row in rows
-    ]
+    lines = [[[Image.open(io.BytesIO(tile.png)) for tile in group.tiles] for group in row.groups] for row in rows]
     if not any(tile for line in lines for group in line for tile in group):
         raise InputError("The gallery has no image; drawing needs one or more: leave the picture out.")
     column = max(picture.width for line in lines for group in line for picture in group)
     height = max(picture.height for line in lines for group in line for picture in group)
     # Groups start at the same place in every line, at the width of the largest group in that place.
-    places = [
-        max(len(line[g]) if g < len(line) else 0 for line in lines) for g in range(max(map(len, lines)))
-    ]
+    places = [max(len(line[g]) if g < len(line) else 0 for line in lines) for g in range(max(map(len, lines)))]
     starts = [gap + sum(places[:g]) * (column + gap) + g * 3 * gap for g in range(len(places))]
     width = starts[-1] + places[-1] * (column + gap)
     sheet = Image.new("RGB", (width, gap + len(lines) * (height + gap)), (236, 236, 236))

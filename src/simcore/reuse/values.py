@@ -7,17 +7,14 @@ from typing import Any
 from pydantic import BaseModel
 
 
-
 def plain(value: Any) -> Any:
     """Return `value` as JSON-ready data: models become dictionaries without their `runtime_only` fields.
 
     A model with a method `outside_state()` (a path whose content matters) contributes what that returns.
     """
     if isinstance(value, BaseModel):
-        skipped = getattr(value, "runtime_only", frozenset())
-        data = {
-            name: plain(getattr(value, name)) for name in type(value).model_fields if name not in skipped
-        }
+        skipped: frozenset[str] = getattr(value, "runtime_only", frozenset())
+        data = {name: plain(getattr(value, name)) for name in type(value).model_fields if name not in skipped}
         outside_state = getattr(value, "outside_state", None)
         if outside_state is not None:
             data["outside state"] = outside_state()

@@ -128,9 +128,7 @@ def _heads(
     return kept, positions[places], scores[places]
 
 
-def sort_lists(
-    lengths: np.ndarray, positions: np.ndarray, scores: np.ndarray, *, ranks: np.ndarray | None
-) -> None:
+def sort_lists(lengths: np.ndarray, positions: np.ndarray, scores: np.ndarray, *, ranks: np.ndarray | None) -> None:
     """Sort each list in place: similarity down, then rank (position without `ranks`) up.
 
     Lists must come with positions increasing where `ranks` is None. Keys of one integer sort several times faster

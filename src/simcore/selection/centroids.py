@@ -76,14 +76,14 @@ def fit_clustering(
         array([[1., 0.]], dtype=float32)
     """
     if n_clusters is not None and n_clusters < 1:
-        raise InputError(f"`n_clusters` is {n_clusters}; give at least 1, or None to make every target image a centroid.")
+        raise InputError(
+            f"`n_clusters` is {n_clusters}; give at least 1, or None to make every target image a centroid."
+        )
     if n_redo < 1 or n_iterations < 1:
         raise InputError(f"`n_redo` is {n_redo} and `n_iterations` is {n_iterations}; both must be at least 1.")
     rows = unit_target(target)
     if n_clusters is None or n_clusters >= len(rows):
-        logger.info(
-            "Every one of the %d target images is a centroid (n_clusters=%s).", len(rows), n_clusters
-        )
+        logger.info("Every one of the %d target images is a centroid (n_clusters=%s).", len(rows), n_clusters)
         return Clustering(rows, 0.0, np.ones(len(rows), dtype=np.int64), {"method": "every target image"})
     if n_clusters == 1:
         mean = rows.mean(axis=0, dtype=np.float64, keepdims=True)

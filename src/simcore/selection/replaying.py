@@ -48,7 +48,9 @@ def replay(
     """
     check_rules(budget, stop, truncate, n_target)
     if selection.rounds is None or selection.centroids is None or selection.scores is None:
-        raise InputError(f"A selection by {selection.certificate.method} has no rounds; replay one of `select_coreset`.")
+        raise InputError(
+            f"A selection by {selection.certificate.method} has no rounds; replay one of `select_coreset`."
+        )
     certificate = selection.certificate
     images = budget_in_images(budget, n_openset=certificate.n_openset, n_target=n_target)
     outcome = apply_rules(_recorded(selection), budget=images, stop=stop, truncate=truncate, seed=seed)

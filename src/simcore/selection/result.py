@@ -213,7 +213,9 @@ class Selection:
         """
         missing = set(CORESET_COLUMNS) - set(coreset.columns)
         if missing:
-            raise ArtefactError(f"The coreset table has no column {', '.join(sorted(missing))}; save the selection again.")
+            raise ArtefactError(
+                f"The coreset table has no column {', '.join(sorted(missing))}; save the selection again."
+            )
         if not isinstance(certificate, Certificate):
             certificate = Certificate.from_dict(certificate)
 

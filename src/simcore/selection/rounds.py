@@ -57,9 +57,7 @@ class Pointers:
         taken: a mark for each number, with one unmarked place more at its end. Changed in place.
     """
 
-    def __init__(
-        self, starts: np.ndarray, lengths: np.ndarray, entries: np.ndarray, taken: np.ndarray
-    ) -> None:
+    def __init__(self, starts: np.ndarray, lengths: np.ndarray, entries: np.ndarray, taken: np.ndarray) -> None:
         self.starts, self.ends = starts, starts + lengths
         self.at = self.starts.copy()
         self._taken = taken
@@ -158,21 +156,23 @@ class Peeler:
         n_rounds, n_centroids = places.shape
         if n_rounds == 0:
             return []
-        picked = self._candidates.positions[places].reshape(-1).astype(np.int64)
+        picked = self._candidates.positions[places].astype(np.int64)
         scores = self._candidates.scores[places]
         values = [math.fsum(row) / n_centroids for row in scores.tolist()]
-        scores = scores.reshape(-1)
-        centroids = np.tile(np.arange(n_centroids, dtype=np.int32), n_rounds)
-        numbers = np.repeat(np.arange(n_rounds), n_centroids)
-        # Most similar first within a round. An image is picked in one round only, so its first mention is its best
-        # centroid there.
-        ties = picked if self._rank_at is None else self._rank_at(picked)
-        order = np.lexsort((centroids, ties, -scores, numbers))
-        _, first = np.unique(picked[order], return_index=True)
-        chosen = order[np.sort(first)]
-        ends = np.cumsum(np.bincount(numbers[chosen], minlength=n_rounds)).tolist()
-        picked, centroids, scores = picked[chosen], centroids[chosen], scores[chosen]
-        return [
-            Round(picked[start:end], centroids[start:end], scores[start:end], value)
-            for start, end, value in zip([0, *ends[:-1]], ends, values, strict=True)
-        ]
+        # Most similar first within a round; a stable sort leaves equals in the order of the centroids.
+        order = np.argsort(-scores, axis=1, kind="stable")
+        picked, scores = np.take_along_axis(picked, order, axis=1), np.take_along_axis(scores, order, axis=1)
+        rounds = []
+        tied = (scores[:, 1:] == scores[:, :-1]).any(axis=1)
+        for images, similarities, centroids, value, tie in zip(picked, scores, order, values, tied, strict=True):
+            if tie:
+                ranks = images if self._rank_at is None else self._rank_at(images)
+                again = np.lexsort((centroids, ranks, -similarities))
+                images, similarities, centroids = images[again], similarities[again], centroids[again]
+            # The first mention of an image is its best centroid.
+            _, first = np.unique(images, return_index=True)
+            if len(first) < n_centroids:
+                first.sort()
+                images, similarities, centroids = images[first], similarities[first], centroids[first]
+            rounds.append(Round(images, centroids.astype(np.int32), similarities, value))
+        return rounds

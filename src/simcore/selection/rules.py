@@ -56,7 +56,7 @@ def check_rules(budget: float | None, stop: Stop | None, truncate: Truncate, n_t
                 "give an int for a number of images."
             )
     if truncate not in ("similarity", "random", None):
-        raise InputError(f"`truncate` is {truncate!r}; choose \"similarity\", \"random\" or None.")
+        raise InputError(f'`truncate` is {truncate!r}; choose "similarity", "random" or None.')
     if n_target is not None and n_target < 1:
         raise InputError(f"`n_target` is {n_target}; give the number of target images.")
     if stop is not None and not isinstance(stop, Stop):

@@ -1,7 +1,9 @@
 """The streaming scan: one look at every image, memory for the candidates only."""
 
-import math
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -14,13 +16,8 @@ from simcore.progress import progress
 from simcore.selection.candidates import Candidates, PairBuffer
 from simcore.selection.forecast import Forecast, sample_size
 from simcore.selection.lists import CandidateLists, centroid_fingerprint
-from simcore.selection.similarity import (
-    GRID_BITS,
-    fast_margin,
-    grid_rows,
-    paired_similarities,
-    similarities,
-)
+from simcore.selection.blocks import BlockWorker, Found, directionless
+from simcore.selection.similarity import GRID_BITS, fast_margin, grid_rows
 from simcore.selection.sources import (
     Block,
     OpenSet,
@@ -33,15 +30,8 @@ from simcore.selection.sources import (
 
 # A block of rows and its products should stay near the caches of a CPU core, and fill a GPU.
 _BLOCK_BYTES = {"cpu": 2 * 2**20, "cuda": 512 * 2**20}
-# A float32 norm outside these bounds may have overflowed or lost digits; such blocks are taken to float64.
-_SAFE_NORM = (1e-15, 1e15)
-# No similarity is below -1; excluded images get less than this bound, so that they never pass.
-_NO_BOUND, _EXCLUDED = -2.0, -3.0
-# A dense float64 product of a block is taken where it needs fewer than this many entries a pair.
-_PAIR_COST = 40
-_DENSE = 1.3
-# Pairs are scored in pieces of 1 MiB a side.
-_PAIR_ENTRIES = 1 << 17
+# Blocks that a thread takes at a time: their few surviving rows are scored together.
+_BLOCKS_A_TASK = 16
 
 
 def scan(
@@ -109,11 +99,6 @@ def unit_centroids(centroids: np.ndarray | torch.Tensor) -> torch.Tensor:
             f"Centroid {int(np.argmax(bad))} is zero or not finite, so it has no direction; fit the centroids again."
         )
     return rows
-
-
-def directionless(rows: torch.Tensor) -> np.ndarray:
-    """Return a (n,) mask of the rows that are zero or not finite."""
-    return (~torch.isfinite(rows).all(dim=1) | (rows == 0).all(dim=1)).cpu().numpy()
 
 
 class Scanner:
@@ -223,7 +208,9 @@ class Scanner:
                 positions, rows = sample
                 products = self._products(rows.to(self._device, torch.float32))
                 # A sampled row without a direction says nothing here; the pass itself names it.
-                self._forecast = Forecast.of(positions, products.nan_to_num_(nan=_EXCLUDED), self.source.n_rows)
+                self._forecast = Forecast.of(
+                    positions, products.nan_to_num_(nan=-1.0, posinf=-1.0, neginf=-1.0), self.source.n_rows
+                )
         return self._forecast
 
     def _sampled_floors(self, depth: int) -> np.ndarray:
@@ -246,24 +233,19 @@ class Scanner:
         """Return the lists of one pass: at least `depths` entries or down to the floor, whichever ends first."""
         self.passes += 1
         self.n_excluded = 0
-        buffer = PairBuffer(
-            depths, floors.copy(), ranks=self.source.ranks, limit=max(1 << 16, 2 * int(depths.sum()))
-        )
-        worker = _BlockWorker(self._fast, self._grid, self._margin, self._block_rows)
+        buffer = PairBuffer(depths, floors.copy(), ranks=self.source.ranks, limit=max(1 << 16, 2 * int(depths.sum())))
         n_rows = 0
-        for block in self._shown(self.source.blocks(self._block_rows)):
-            self._check_dim(int(block.rows.shape[1]))
-            found = worker.pairs(block, self._banned(block, taken), buffer.floors, buffer.depths)
+        for block, found in self._found(buffer, taken):
             n_rows = block.start + len(block.rows)
-            if found is None:
-                continue
-            lengths, offsets, scores = found
-            if isinstance(self.source, StreamSource) and block.keys is not None:
-                used = np.unique(offsets)
-                self.source.hold_keys(used + block.start, block.keys.take(pa.array(used)))
+            # What this block left out, no list may claim to hold.
+            np.maximum(buffer.floors, found.floors, out=buffer.floors)
             # Half the memory wherever 31 bits can count the images.
             wide = np.int32 if n_rows < 2**31 else np.int64
-            buffer.add(lengths, (offsets + block.start).astype(wide), scores)
+            for lengths, offsets, scores in found.parts:
+                if isinstance(self.source, StreamSource) and block.keys is not None:
+                    used = np.unique(offsets)
+                    self.source.hold_keys(used + block.start, block.keys.take(pa.array(used)))
+                buffer.add(lengths, (offsets + block.start).astype(wide), scores)
         if n_rows == 0:
             raise InputError("`openset` has 0 rows; give at least one image to choose from.")
         n_allowed = n_rows - self.n_excluded - (0 if taken is None else len(taken))
@@ -271,6 +253,60 @@ class Scanner:
             raise InputError(f"All {n_rows:,} images are excluded; leave at least one to choose from.")
         starts, lengths, positions, scores = buffer.lists()
         return Candidates(starts, lengths, positions, scores, n_rows, n_allowed)
+
+    def _found(self, buffer: PairBuffer, taken: np.ndarray | None) -> Iterator[tuple[Block, "Found"]]:
+        """Yield every block, in order, with the pairs it adds.
+
+        On a CPU each thread works on a block of its own: threads inside every small operation would mostly wait for
+        each other, the more so on a machine with other work.
+        """
+        n_threads = torch.get_num_threads() if self._device.type == "cpu" else 1
+        workers: SimpleQueue[BlockWorker] = SimpleQueue()
+        for _ in range(n_threads):
+            workers.put(
+                BlockWorker(self._fast, self._grid, self._margin, piece_rows=self._block_rows, name_of=self._name_of)
+            )
+
+        def work(block: Block, banned: np.ndarray | None) -> Found:
+            worker = workers.get()
+            try:
+                return worker.find(block, banned, buffer.floors.copy(), buffer.depths)
+            finally:
+                workers.put(worker)
+
+        blocks = self._checked(
+            self._shown(self.source.blocks(_BLOCKS_A_TASK * self._block_rows, with_keys=self._needs_keys()))
+        )
+        if n_threads == 1:
+            for block in blocks:
+                yield block, work(block, self._banned(block, taken))
+            return
+        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            waiting: deque[tuple[Block, Future[Found]]] = deque()
+            for block in blocks:
+                waiting.append((block, pool.submit(work, block, self._banned(block, taken))))
+                if len(waiting) > n_threads:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            for first, future in waiting:
+                yield first, future.result()
+        # The setting is a thread's own, but new threads copy the latest one.
+        torch.set_num_threads(n_threads)
+
+    def _name_of(self, block: Block, offset: int) -> str:
+        keys = block.keys if block.keys is None else block.keys.slice(offset, 1)
+        if keys is None:
+            keys = self.source.keys_at(np.array([block.start + offset]))
+        return f"index {block.start + offset:,}" if keys is None else f"key `{keys[0].as_py()}`"
+
+    def _needs_keys(self) -> bool:
+        """Keys are read along with the rows only where they decide about them."""
+        return self._asked_to_exclude is not None
+
+    def _checked(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        for block in blocks:
+            self._check_dim(int(block.rows.shape[1]))
+            yield block
 
     def _shown(self, blocks: Iterator[Block]) -> Iterator[Block]:
         """Yield `blocks`, with a bar that counts images where one is wanted."""
@@ -313,127 +349,3 @@ def _plain_depth(n_centroids: int, budget: int | None, *, rereadable: bool) -> i
         return budget
     # Where centroids share no images a list loses one entry a round; four times that covers moderate sharing.
     return min(budget, 4 * -(-budget // n_centroids) + 64)
-
-
-class _BlockWorker:
-    """Finds the pairs of a block that reach their centroid's floor; owns the memory that every block uses again."""
-
-    def __init__(self, fast: torch.Tensor, grid: torch.Tensor, margin: float, block_rows: int) -> None:
-        self._fast, self._grid, self._margin = fast, grid, margin
-        n_centroids, dim = fast.shape
-        self._rows = torch.empty((block_rows, dim), device=fast.device)
-        self._products = torch.empty(n_centroids * block_rows, device=fast.device)
-        self._passes = torch.empty(n_centroids * block_rows, dtype=torch.bool, device=fast.device)
-
-    def pairs(
-        self, block: Block, banned: np.ndarray | None, floors: np.ndarray, depths: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """Return `(lengths, offsets, scores)` of all pairs at or above `floors` and some below, grouped by centroid.
-
-        Where a centroid has no floor yet, this block's own products set one. Changes `floors` in place.
-        """
-        count, n_centroids = len(block.rows), len(self._fast)
-        rows = block.rows
-        if rows.dtype != torch.float32 or rows.device != self._rows.device:
-            rows = self._rows[:count].copy_(block.rows)
-        products = self._normalised_products(block, rows, banned)
-        if banned is not None:
-            products[:, torch.from_numpy(banned).to(products.device)] = _EXCLUDED
-        self._raise_missing_floors(products, floors, depths)
-        # One margin for the product and one for rounding the bound itself.
-        bounds = np.maximum(floors - 2 * self._margin, _NO_BOUND)
-        hits = self._reaching(products, bounds)
-        if len(hits) == 0:
-            return None
-        # Hits come row by row of the (k, n) products, that is centroid by centroid.
-        firsts = np.arange(n_centroids) * count
-        lengths = np.diff(np.searchsorted(hits, np.append(firsts, n_centroids * count)))
-        offsets = hits - np.repeat(firsts, lengths)
-        return lengths, offsets, self._scores(rows, hits, lengths, offsets)
-
-    def _reaching(self, products: torch.Tensor, bounds: np.ndarray) -> np.ndarray:
-        """Return the flat places of the products that reach their row's bound, (p,) int64."""
-        passes = self._passes[: products.numel()].view(products.shape)
-        if products.device.type == "cpu":
-            # NumPy compares and looks for set bytes three times as fast as torch.
-            np.greater_equal(products.numpy(), bounds[:, None].astype(np.float32), out=passes.numpy())
-            return np.flatnonzero(passes.numpy())
-        torch.ge(products, torch.from_numpy(bounds).to(products)[:, None], out=passes)
-        return passes.reshape(-1).nonzero()[:, 0].cpu().numpy()
-
-    def _normalised_products(self, block: Block, rows: torch.Tensor, banned: np.ndarray | None) -> torch.Tensor:
-        count, n_centroids = len(rows), len(self._fast)
-        products = self._products[: n_centroids * count].view(n_centroids, count)
-        norms = torch.linalg.vector_norm(rows, dim=1)
-        low, high = torch.aminmax(norms)
-        if not (float(low) > _SAFE_NORM[0] and float(high) < _SAFE_NORM[1]):
-            refuse_directionless(block, rows, banned)
-            return products.copy_(similarities(self._grid, grid_rows(rows)))
-        norms.reciprocal_()
-        # Whichever is smaller is scaled: the rows before the product, or the products.
-        if rows.shape[1] < n_centroids:
-            rows = torch.mul(rows, norms[:, None], out=self._rows[:count])
-            return torch.mm(self._fast, rows.T, out=products)
-        return torch.mm(self._fast, rows.T, out=products).mul_(norms)
-
-    def _raise_missing_floors(self, products: torch.Tensor, floors: np.ndarray, depths: np.ndarray) -> None:
-        """Give centroids without a floor the product that `depths` images of this block reach, less the margin."""
-        missing = np.flatnonzero(np.isneginf(floors) & (depths < products.shape[1]))
-        if len(missing) == 0:
-            return
-        depth = int(depths[missing].max())
-        if depth >= products.shape[1]:
-            return
-        reached = torch.topk(products[torch.from_numpy(missing).to(products.device)], depth, dim=1).values[:, -1]
-        values = reached.double().cpu().numpy()
-        floors[missing] = np.where(values > _NO_BOUND, values - self._margin, -np.inf)
-
-    def _scores(
-        self, rows: torch.Tensor, hits: np.ndarray, lengths: np.ndarray, offsets: np.ndarray
-    ) -> np.ndarray:
-        """Return the deciding similarity of each pair, (p,) float64."""
-        device, count = rows.device, len(rows)
-        marks = np.zeros(count, dtype=bool)
-        marks[offsets] = True
-        used = np.flatnonzero(marks)
-        if _DENSE * len(used) > count:
-            # Nearly every row: leave none out.
-            return similarities(self._grid, grid_rows(rows)).reshape(-1)[_to(hits, device)].cpu().numpy()
-        places = np.cumsum(marks) - 1
-        grid = grid_rows(rows.index_select(0, _to(used, device)))
-        right = _to(places[offsets], device)
-        if len(hits) * _PAIR_COST > len(used) * len(lengths):
-            left = _to(np.repeat(np.arange(len(lengths)) * len(used), lengths), device)
-            return similarities(self._grid, grid).reshape(-1)[left + right].cpu().numpy()
-        left = _to(np.repeat(np.arange(len(lengths)), lengths), device)
-        right = _to(places[offsets], device)
-        scores = torch.empty(len(hits), dtype=torch.float64, device=device)
-        step = max(1, _PAIR_ENTRIES // grid.shape[1])
-        for start in range(0, len(hits), step):
-            part = slice(start, start + step)
-            scores[part] = paired_similarities(
-                self._grid.index_select(0, left[part]), grid.index_select(0, right[part])
-            )
-        return scores.cpu().numpy()
-
-
-def _to(values: np.ndarray, device: torch.device) -> torch.Tensor:
-    return torch.from_numpy(values).to(device)
-
-
-def refuse_directionless(block: Block, rows: torch.Tensor, banned: np.ndarray | None) -> None:
-    """Refuse a block with a zero or non-finite row that may be picked.
-
-    Raises:
-        InputError: naming its key or index.
-    """
-    bad = directionless(rows)
-    if banned is not None:
-        bad &= ~banned
-    if bad.any():
-        offset = int(np.argmax(bad))
-        what = "zero" if bool((rows[offset] == 0).all()) else "not finite (NaN or infinite in float32)"
-        who = f"index {block.start + offset:,}" if block.keys is None else f"key `{block.keys[offset].as_py()}`"
-        raise InputError(
-            f"The open-set row with {who} is {what}, so it has no direction; remove it, `exclude` it or embed it again."
-        )

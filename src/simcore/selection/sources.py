@@ -24,7 +24,7 @@ _FINGERPRINT_ROWS = 1024
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive rows of a source: `rows[i]` stands at position `start + i` and is called `keys[i]`."""
+    """Consecutive rows of a source: `rows[i]` stands at position `start + i` and is called `keys[i]`, if known."""
 
     start: int
     rows: torch.Tensor
@@ -48,8 +48,8 @@ class Source(Protocol):
     rereadable: bool
     ranks: np.ndarray | None
 
-    def blocks(self, rows: int) -> Iterator[Block]:
-        """Yield the rows in order, at most `rows` a block."""
+    def blocks(self, rows: int, *, with_keys: bool = True) -> Iterator[Block]:
+        """Yield the rows in order, at most `rows` a block; keys may be left out where they cost a read."""
         ...
 
     def keys_at(self, positions: np.ndarray) -> pa.Array | None:
@@ -120,7 +120,7 @@ class ArraySource:
             if not (keys[1:] > keys[:-1]).all():
                 self.ranks = key_ranks(self._keys)
 
-    def blocks(self, rows: int) -> Iterator[Block]:
+    def blocks(self, rows: int, *, with_keys: bool = True) -> Iterator[Block]:
         """Yield views of the rows."""
         for start in range(0, len(self._rows), rows):
             part = self._rows[start : start + rows]
@@ -190,10 +190,10 @@ class DirectorySource:
             last = keys[-1].as_py()
         return True
 
-    def blocks(self, rows: int) -> Iterator[Block]:
+    def blocks(self, rows: int, *, with_keys: bool = True) -> Iterator[Block]:
         """Yield the rows as they are stored, float16."""
         start = 0
-        for keys, values in self.embeddings.arrow_blocks(rows=rows):
+        for keys, values in self.embeddings.arrow_blocks(rows=rows, with_keys=with_keys):
             yield Block(start, as_rows(values), keys)
             start += len(values)
 
@@ -239,7 +239,7 @@ class StreamSource:
         self._held_positions = np.empty(0, dtype=np.int64)
         self._held_keys = pa.array([], type=pa.string())
 
-    def blocks(self, rows: int) -> Iterator[Block]:
+    def blocks(self, rows: int, *, with_keys: bool = True) -> Iterator[Block]:
         if self._used and not self.rereadable:
             raise InputError(
                 "This open-set is an iterator that can be read once, and a second pass is needed; give a larger "
@@ -286,9 +286,7 @@ class StreamSource:
 
     def hold_keys(self, positions: np.ndarray, keys: pa.Array) -> None:
         """Remember the keys of candidates, positions increasing: a stream cannot be asked for them later."""
-        self._held_positions, first = np.unique(
-            np.concatenate([self._held_positions, positions]), return_index=True
-        )
+        self._held_positions, first = np.unique(np.concatenate([self._held_positions, positions]), return_index=True)
         self._held_keys = pa.concat_arrays([self._held_keys, keys]).take(pa.array(first))
 
     def keys_at(self, positions: np.ndarray) -> pa.Array | None:

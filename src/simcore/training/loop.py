@@ -91,9 +91,7 @@ def pretrain(
     run = plan_run(method, store, views=views, settings=settings, seed=seed, workdir=Path(workdir))
     fabric = Fabric(accelerator=_available(settings), devices=1, precision=_PRECISION[settings.precision])
     with _surroundings(threads=settings.threads, device=fabric.device):
-        trainer = _Trainer(
-            method, store, views=views, run=run, fabric=fabric, reporter=reporter or SilentReporter()
-        )
+        trainer = _Trainer(method, store, views=views, run=run, fabric=fabric, reporter=reporter or SilentReporter())
         trainer.resume()
         return trainer.train(description=description)
 
@@ -217,9 +215,7 @@ class _Trainer:
     def _prepare(self, view: Tensor) -> Tensor:
         settings = self.run.settings
         pixels = view.to(self.fabric.device, non_blocking=True)
-        return normalise(pixels, mean=settings.mean, std=settings.std).contiguous(
-            memory_format=_layout(settings)
-        )
+        return normalise(pixels, mean=settings.mean, std=settings.std).contiguous(memory_format=_layout(settings))
 
     def _log(self, features: Tensor, *, step: int) -> dict[str, Any]:
         row = {

@@ -85,8 +85,7 @@ class TrainingSettings(BaseModel):
     def _one_length(self) -> "TrainingSettings":
         if (self.steps is None) == (self.epochs is None):
             raise ValueError(
-                f"give either `steps` or `epochs`, not both or none (steps={self.steps}, "
-                f"epochs={self.epochs})"
+                f"give either `steps` or `epochs`, not both or none (steps={self.steps}, epochs={self.epochs})"
             )
         if isinstance(self.batch_size, int) and self.batch_size < 2:  # noqa: PLR2004
             raise ValueError(f"`batch_size` is {self.batch_size}; a batch needs at least 2 images")

@@ -10,9 +10,7 @@ from simcore.images.sources import Request
 from simcore.images.sources.folder import list_images
 
 
-def listed(
-    path: Path, *, role: str = "target", labels: str = "auto"
-) -> list[tuple[str, str | None, str | None]]:
+def listed(path: Path, *, role: str = "target", labels: str = "auto") -> list[tuple[str, str | None, str | None]]:
     images = list_images(path, Request(role=role, labels=labels)).images
     return [
         tuple(None if pd.isna(value) else value for value in row)

@@ -22,9 +22,7 @@ def rows(images: pd.DataFrame) -> list[tuple[str, str | None, str | None]]:
 
 
 def test_rows_in_file_order_with_uris_that_lead_back(pack) -> None:
-    path = pack(
-        {"key": ["b", "a"], "image": [b"one", b"two"], "label": ["cat", "cat"], "split": ["train", "test"]}
-    )
+    path = pack({"key": ["b", "a"], "image": [b"one", b"two"], "label": ["cat", "cat"], "split": ["train", "test"]})
     images = list_images(path, TARGET).images
     assert rows(images) == [("b", "cat", "train"), ("a", "cat", "test")]
     assert [read_bytes(uri) for uri in images["uri"]] == [b"one", b"two"]

@@ -81,22 +81,16 @@ def _list_openset(images: pd.DataFrame) -> pd.DataFrame:
 
 
 def _list_target(images: pd.DataFrame, path: Path, request: Request) -> pd.DataFrame:
-    folders = {
-        entry.name.lower(): entry.name for entry in sorted(path.iterdir(), reverse=True) if entry.is_dir()
-    }
+    folders = {entry.name.lower(): entry.name for entry in sorted(path.iterdir(), reverse=True) if entry.is_dir()}
     train = _first_of(folders, _TRAIN_NAMES)
     test = _first_of(folders, _TEST_NAMES)
     validation = _first_of(folders, _VALIDATION_NAMES)
     if train is None:
         if test is not None:
-            raise InputError(
-                f"{path} has {test}/ but no train/; add train/, or rename {test}/ if it is a class."
-            )
+            raise InputError(f"{path} has {test}/ but no train/; add train/, or rename {test}/ if it is a class.")
         return _label_by_class(images, below="", path=path, request=request)
     if test is None and validation is None and _is_class(train, images["key"]):
-        logger.info(
-            "%s/%s/ is taken for a class: it holds images and has other folders beside it.", path, train
-        )
+        logger.info("%s/%s/ is taken for a class: it holds images and has other folders beside it.", path, train)
         return _label_by_class(images, below="", path=path, request=request)
     if test is None:
         test, validation = validation, None
@@ -108,11 +102,7 @@ def _list_target(images: pd.DataFrame, path: Path, request: Request) -> pd.DataF
         if part.empty:
             raise InputError(
                 f"{path / folder} holds no images; fill it"
-                + (
-                    "."
-                    if split == "train"
-                    else f", or remove {folder}/ to have a part of {train}/ set aside as test."
-                )
+                + ("." if split == "train" else f", or remove {folder}/ to have a part of {train}/ set aside as test.")
             )
         part = _label_by_class(part, below=f"{folder}/", path=path, request=request)
         if test is not None:
@@ -198,11 +188,7 @@ def _escaped(name: str) -> str:
 def _what_is_there(path: Path) -> str:
     endings = sorted({os.path.splitext(relative)[1].lower() for relative, _ in walk_files(path)} - {""})  # noqa: PTH122
     allowed = "images end in " + ", ".join(sorted(IMAGE_SUFFIXES)) + "."
-    return (
-        f"its files end in {', '.join(endings[:5])}, while {allowed}"
-        if endings
-        else f"it is empty, while {allowed}"
-    )
+    return f"its files end in {', '.join(endings[:5])}, while {allowed}" if endings else f"it is empty, while {allowed}"
 
 
 READER = Reader(recognises=Path.is_dir, list_images=list_images, takes="a folder of images")

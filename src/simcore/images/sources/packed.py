@@ -48,9 +48,7 @@ def list_images(path: Path, request: Request) -> Listing:
     if request.labels == "none":
         images["label"] = pd.Series([None] * len(images), dtype="str")
     elif request.labels == "folder" and images["label"].isna().all():
-        raise InputError(
-            f"`labels` is 'folder', but {path} has no labels; add a column `label`, or use 'none'."
-        )
+        raise InputError(f"`labels` is 'folder', but {path} has no labels; add a column `label`, or use 'none'.")
     if request.role == "openset":
         images["split"] = "train"
     else:
@@ -66,9 +64,7 @@ def _list_file(path: Path) -> pd.DataFrame:
     keys = _read_text(table, "key", path=path)
     empty = keys.isna() | (keys == "")
     if empty.any():
-        raise InputError(
-            f"Row {int(empty.to_numpy().argmax())} of {path} has no key; give each image a unique key."
-        )
+        raise InputError(f"Row {int(empty.to_numpy().argmax())} of {path} has no key; give each image a unique key.")
     where = path.absolute()
     uris = pd.Series([packed_uri(where, row) for row in range(len(keys))], dtype="str")
     labels = _read_text(table, "label", path=path)
@@ -86,9 +82,7 @@ def _read_columns(path: Path) -> pa.Table:
     try:
         schema = pq.read_schema(path)
         _check_schema(schema, path=path)
-        return pq.read_table(
-            path, columns=[name for name in ("key", "label", "split") if name in schema.names]
-        )
+        return pq.read_table(path, columns=[name for name in ("key", "label", "split") if name in schema.names])
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} is not a whole Parquet file ({error}); pack it again.") from error
 
@@ -128,8 +122,7 @@ def _check_splits(images: pd.DataFrame, *, path: Path) -> None:
         split = splits[unknown].iloc[0]
         given = "no split" if pd.isna(split) else f"the split '{split}'"
         raise InputError(
-            f"Image '{images['key'][unknown].iloc[0]}' of {path} has {given}; "
-            "every row needs 'train' or 'test'."
+            f"Image '{images['key'][unknown].iloc[0]}' of {path} has {given}; every row needs 'train' or 'test'."
         )
     if not (splits == "train").any():
         raise InputError(f"{path} has no train images; mark some rows 'train' in its column `split`.")

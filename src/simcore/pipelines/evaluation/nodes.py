@@ -35,7 +35,11 @@ def _measure(
 
 def _encode(encoder: Encoder, *, side: int, images: ImageParameters, runtime: RuntimeParameters) -> Represent:
     return lambda store: encode_store(
-        encoder, store, image_size=side, resize_ratio=images.eval_resize_ratio, device=choose_device(runtime.device)
+        encoder,
+        store,
+        image_size=side,
+        resize_ratio=images.eval_resize_ratio,
+        device=choose_device(runtime.device),
     )
 
 

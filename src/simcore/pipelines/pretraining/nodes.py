@@ -21,9 +21,7 @@ def take_target(target_manifest: pd.DataFrame) -> pd.DataFrame:
     return _qualify(target_manifest[target_manifest["split"] == "train"], pool="target").reset_index(drop=True)
 
 
-def join_coreset(
-    target_manifest: pd.DataFrame, openset_manifest: pd.DataFrame, coreset: pd.DataFrame
-) -> pd.DataFrame:
+def join_coreset(target_manifest: pd.DataFrame, openset_manifest: pd.DataFrame, coreset: pd.DataFrame) -> pd.DataFrame:
     """Return the training set of an arm X + coreset: every image once, as in the paper (X is not up-weighted)."""
     picked = openset_manifest[openset_manifest["key"].isin(coreset["key"])]
     joined = pd.concat([take_target(target_manifest), _qualify(picked, pool="openset")])

@@ -142,9 +142,7 @@ def draw_gallery_picture(
 
 def _stage_seconds(made: dict[str, dict[str, Any]]) -> dict[str, float]:
     """Return the seconds of each stage's nodes, once a node: its last artefact stands for it."""
-    return {
-        stage: sum(made[name]["seconds"] for name in names if name in made) for stage, names in _TIMED.items()
-    }
+    return {stage: sum(made[name]["seconds"] for name in names if name in made) for stage, names in _TIMED.items()}
 
 
 def _machine(made: dict[str, dict[str, Any]]) -> dict[str, str]:

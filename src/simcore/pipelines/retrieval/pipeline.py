@@ -11,7 +11,13 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 train_retrieval_encoder,
-                inputs=["target_manifest", "image_size", "params:images", "params:retrieval", "params:runtime"],
+                inputs=[
+                    "target_manifest",
+                    "image_size",
+                    "params:images",
+                    "params:retrieval",
+                    "params:runtime",
+                ],
                 outputs=["retrieval_encoder", "retrieval_curves"],
                 name="train_retrieval_encoder",
                 tags="gpu",

@@ -52,7 +52,10 @@ def pick_coreset(
 
 
 def pick_random(
-    openset_embeddings: Embeddings, coreset: pd.DataFrame, openset_manifest: pd.DataFrame, selection: SelectionParameters
+    openset_embeddings: Embeddings,
+    coreset: pd.DataFrame,
+    openset_manifest: pd.DataFrame,
+    selection: SelectionParameters,
 ) -> pd.DataFrame:
     """Return a uniform draw of the open-set, as large as the coreset."""
     drawn = select_random(openset_embeddings, budget=len(coreset), seed=selection.seed)
