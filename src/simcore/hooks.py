@@ -101,7 +101,7 @@ class TrackingHook:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
-        """Log artefacts whose catalog entry asks for it: `metadata: {mlflow: {metrics: true}}` or `{artifact_path: …}`."""
+        """Log what its catalog entry asks for: `metadata: {mlflow: {metrics: true}}` or `{artifact_path: …}`."""
         tracker, dataset = current_tracker(), self._catalog.get(dataset_name)
         wish = (getattr(dataset, "metadata", None) or {}).get("mlflow", {})
         if tracker is None or not wish:

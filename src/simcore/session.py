@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 from kedro.framework.session import KedroSession
-from kedro.runner import AbstractRunner, SequentialRunner
+from kedro.runner import SequentialRunner
 
 from simcore.errors import SimCoreError
 from simcore.reuse import ReuseRunner
@@ -25,19 +25,18 @@ def _project_error(error: BaseException | None) -> SimCoreError | None:
 class SimCoreSession(KedroSession):
     """A Kedro session that re-uses finished artefacts and, on the command line, says what is wrong in one sentence."""
 
-    def run(
-        self, pipeline_name: str | None = None, *, runner: AbstractRunner | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
+    def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Run the pipelines asked for; see `KedroSession.run`.
 
         Raises:
             ClickException: On the command line, for errors that the project raises on purpose; scripts get
                 the project's error itself.
         """
+        runner = kwargs.pop("runner", None)
         if runner is None or type(runner) is SequentialRunner:
             runner = ReuseRunner(is_async=getattr(runner, "_is_async", False))
         try:
-            return super().run(pipeline_name, runner=runner, **kwargs)
+            return super().run(*args, runner=runner, **kwargs)
         except KeyboardInterrupt as interrupt:
             # Kedro tells its hooks about exceptions only; tracking must not leave runs open.
             self._hook_manager.hook.on_pipeline_error(

@@ -46,6 +46,7 @@ def test_every_environment_is_valid(env: str) -> None:
             {"pretraining": {"optimisation": {"stepz": 2}}},
             r"unknown parameter `pretraining.optimisation.stepz`; did you mean `steps`",
         ),
+        ({"pretraining": {"backbone": "resnet9000"}}, r"`pretraining.backbone` is 'resnet9000': Unknown encoder"),
         ({"images": {"image_size": "large"}}, r"`images.image_size"),
     ],
 )

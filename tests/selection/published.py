@@ -12,7 +12,7 @@ import torch
 
 
 def published_coreset(centroids, openset, *, budget, batch=16_384):
-    """Return `(rounds, similarities)`: per round the list of (centroid, image), whole rounds until `budget` is reached."""
+    """Return whole rounds, each a list of (centroid, image), until `budget` is reached, and the k×N similarities."""
     directions = torch.nn.functional.normalize(torch.as_tensor(centroids), dim=1)
     blocks = []
     for start in range(0, len(openset), batch):

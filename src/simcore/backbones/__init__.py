@@ -10,13 +10,14 @@ from simcore.backbones.encoder import (
     normalise,
     state_fingerprint,
 )
-from simcore.backbones.registry import create_backbone, feature_dim, list_backbones
+from simcore.backbones.registry import check_backbone, create_backbone, feature_dim, list_backbones
 
 __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "Encoder",
     "EncoderCard",
+    "check_backbone",
     "create_backbone",
     "create_random_encoder",
     "feature_dim",

@@ -79,15 +79,33 @@ def feature_dim(backbone: nn.Module) -> int:
     return int(backbone.num_features)  # type: ignore[arg-type]
 
 
-def _timm_backbone(name: str, image_size: int) -> nn.Module:
-    model = name.removeprefix(TIMM_PREFIX)
-    if not timm.is_model(model):
+def check_backbone(name: str) -> None:
+    """Refuse a name that `create_backbone` does not know, without building anything.
+
+    Raises:
+        InputError: If the name is unknown; lists what exists, or near names of timm.
+
+    Example:
+        >>> check_backbone("timm:resnet18")
+    """
+    plain = name.removeprefix(RANDOM_PREFIX)
+    model = plain.removeprefix(TIMM_PREFIX)
+    if plain.startswith(TIMM_PREFIX) and not timm.is_model(model):
         near = timm.list_models(f"*{model}*")[:5]
         hint = f" Near names: {', '.join(near)}." if near else ""
         raise InputError(
             f"Unknown encoder `{name}`: timm {timm.__version__} has no model `{model}`.{hint} "
             "`timm.list_models()` lists all of them."
         )
+    if not plain.startswith(TIMM_PREFIX) and plain not in BACKBONES:
+        raise InputError(
+            f"Unknown encoder `{name}`. Choose one of {', '.join(list_backbones())}, or `timm:<name>` "
+            f"for any model of timm {timm.__version__}."
+        )
+
+
+def _timm_backbone(name: str, image_size: int) -> nn.Module:
+    model = name.removeprefix(TIMM_PREFIX)
     config = timm.get_pretrained_cfg(model, allow_unregistered=True)
     sized: dict[str, Any] = {"img_size": image_size} if config is not None and config.fixed_input_size else {}
     try:
@@ -132,14 +150,10 @@ def create_backbone(name: str, *, image_size: int = 224, seed: int = 0) -> nn.Mo
     """
     if image_size < 1:
         raise InputError(f"`image_size` is {image_size}; it must be a positive number of pixels.")
+    check_backbone(name)
     plain = name.removeprefix(RANDOM_PREFIX)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if plain.startswith(TIMM_PREFIX):
             return _timm_backbone(plain, image_size)
-        if plain not in BACKBONES:
-            raise InputError(
-                f"Unknown encoder `{name}`. Choose one of {', '.join(list_backbones())}, or `timm:<name>` "
-                f"for any model of timm {timm.__version__}."
-            )
         return BACKBONES[plain](image_size)

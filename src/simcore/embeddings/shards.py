@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from simcore.embeddings.mapped import MappedShard
 from simcore.errors import ArtefactError, InputError
 from simcore.files import atomic_file
 
@@ -76,7 +77,7 @@ def existing_shards(directory: str | Path) -> list[Path]:
         match = SHARD_PATTERN.fullmatch(path.name)
         if match:
             numbered[int(match.group(1))] = path
-    shards = []
+    shards: list[Path] = []
     while len(shards) in numbered:
         shards.append(numbered[len(shards)])
     return shards
@@ -165,7 +166,7 @@ class EmbeddingWriter:
         """
         names = keys if isinstance(keys, pa.Array) else pa.array([str(key) for key in keys], type=pa.string())
         array = rows.detach().cpu().float().numpy() if isinstance(rows, torch.Tensor) else np.asarray(rows)
-        if array.ndim != 2 or array.shape[1] != self.dim or len(names) != len(array):
+        if array.shape != (len(names), self.dim):
             raise InputError(
                 f"`rows` has shape {array.shape} with {len(names):,} keys; ({len(names)}, {self.dim}) is needed."
             )
@@ -199,8 +200,9 @@ class EmbeddingWriter:
                 compression="none",
                 use_dictionary=False,
                 write_statistics=["key"],
-                # One page for each row group: a reader gets it in one piece.
+                # One page for each row group: a reader can map it from the file as it stands.
                 data_page_size=2 * ROW_GROUP_BYTES,
+                max_rows_per_page=self.rows_per_shard,
             )
         self._shards += 1
 
@@ -320,25 +322,23 @@ class Embeddings:
         return digest.hexdigest()
 
     def arrow_blocks(self, *, rows: int, with_keys: bool = True) -> Iterator[tuple[pa.StringArray | None, np.ndarray]]:
-        """Yield `(keys, float16 array (n, d))` of at most `rows` rows each, keys as an Arrow array or left out."""
-        columns = ["key", "embedding"] if with_keys else ["embedding"]
+        """Yield `(keys, float16 array (n, d))` of at most `rows` rows each, keys as an Arrow array or left out.
+
+        The arrays are views of the mapped file wherever it holds a row group in one piece: nothing is copied, and the
+        system keeps or drops the pages as it likes.
+        """
         for path in self._shards:
-            with pq.ParquetFile(path, memory_map=True) as file:
-                for group in range(file.num_row_groups):
-                    table = file.read_row_group(group, columns=columns, use_threads=False)
-                    keys = _joined(table.column("key")) if with_keys else None
-                    values = self._decode(_joined(table.column("embedding")))
+            with MappedShard(path, dim=self.dim) as shard:
+                for group in range(shard.n_groups):
+                    keys = shard.keys(group) if with_keys else None
+                    values = shard.rows(group)
                     for start in range(0, len(values), rows):
                         yield None if keys is None else keys.slice(start, rows), values[start : start + rows]
-
-    def _decode(self, column: pa.FixedSizeBinaryArray) -> np.ndarray:
-        flat = np.frombuffer(column.buffers()[1], dtype=np.float16)
-        start = column.offset * self.dim
-        return flat[start : start + len(column) * self.dim].reshape(len(column), self.dim)
 
     def blocks(self, *, rows: int = 16_384) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield `(keys, float16 array (n, d))` of at most `rows` rows each, in order; arrays are read-only."""
         for keys, values in self.arrow_blocks(rows=rows):
+            assert keys is not None
             yield np.array(keys.to_pylist(), dtype=np.str_), values
 
     def key_chunks(self) -> Iterator[pa.StringArray]:
@@ -349,31 +349,6 @@ class Embeddings:
     def keys(self) -> np.ndarray:
         """Return every key, (n,) str, without reading the embeddings."""
         return np.array(pa.chunked_array(self.key_chunks(), type=pa.string()).to_pylist(), dtype=np.str_)
-
-    def take(self, positions: np.ndarray) -> np.ndarray:
-        """Return the rows at `positions`, (m, d) float16, in the given order; reads only the row groups they are in."""
-        positions = np.asarray(positions, dtype=np.int64)
-        if len(positions) and not (positions.min() >= 0 and positions.max() < len(self)):
-            raise InputError(
-                f"`positions` reach from {positions.min()} to {positions.max()}; there are {len(self):,} rows."
-            )
-        taken = np.empty((len(positions), self.dim), dtype=np.float16)
-        order = np.argsort(positions, kind="stable")
-        ordered = positions[order]
-        start = 0
-        for path, rows in zip(self._shards, self._rows, strict=True):
-            if np.searchsorted(ordered, start) < np.searchsorted(ordered, start + rows):
-                with pq.ParquetFile(path, memory_map=True) as file:
-                    first = start
-                    for group in range(file.num_row_groups):
-                        last = first + file.metadata.row_group(group).num_rows
-                        inside = slice(*np.searchsorted(ordered, [first, last]))
-                        if inside.start < inside.stop:
-                            column = _joined(file.read_row_group(group, columns=["embedding"]).column(0))
-                            taken[order[inside]] = self._decode(column)[ordered[inside] - first]
-                        first = last
-            start += rows
-        return taken
 
     def keys_at(self, positions: np.ndarray) -> pa.StringArray:
         """Return the keys at `positions` as an Arrow array; reads only the shards they are in."""
@@ -390,33 +365,39 @@ class Embeddings:
         back[order] = np.arange(len(order))
         return pa.concat_arrays(found).take(pa.array(back))
 
-    def sample(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return `(positions, rows)` of about `count` rows from all over: for estimates, not for results.
+    def take(self, positions: np.ndarray) -> np.ndarray:
+        """Return the rows at `positions`, (m, d) float16, in the given order; reads only what they stand in.
 
-        Whole row groups are the cheapest unit to read; a part of each of up to 16 covers the directory.
+        Raises:
+            InputError: a position is outside the rows.
         """
-        groups, start = [], 0
-        for path in self._shards:
-            footer = pq.read_metadata(path)
-            for group in range(footer.num_row_groups):
-                groups.append((path, group, start))
-                start += footer.row_group(group).num_rows
-        chosen = np.unique(np.linspace(0, len(groups) - 1, min(16, len(groups))).round().astype(int))
-        positions, parts = [], []
-        for number in chosen:
-            path, group, start = groups[number]
-            with pq.ParquetFile(path, memory_map=True) as file:
-                rows = self._decode(_joined(file.read_row_group(group, columns=["embedding"]).column(0)))
-            step = max(1, len(rows) * len(chosen) // count)
-            positions.append(np.arange(start + step // 2, start + len(rows), step))
-            parts.append(rows[step // 2 :: step])
-        return np.concatenate(positions), np.concatenate(parts)
+        positions = np.asarray(positions, dtype=np.int64)
+        if len(positions) and not (positions.min() >= 0 and positions.max() < len(self)):
+            raise InputError(
+                f"`positions` reach from {positions.min()} to {positions.max()}; there are {len(self):,} rows."
+            )
+        taken = np.empty((len(positions), self.dim), dtype=np.float16)
+        order = np.argsort(positions, kind="stable")
+        ordered = positions[order]
+        start = 0
+        for path, rows in zip(self._shards, self._rows, strict=True):
+            if np.searchsorted(ordered, start) < np.searchsorted(ordered, start + rows):
+                with MappedShard(path, dim=self.dim) as shard:
+                    first = start
+                    for group in range(shard.n_groups):
+                        last = first + shard.group_rows(group)
+                        inside = slice(*np.searchsorted(ordered, [first, last]))
+                        if inside.start < inside.stop:
+                            taken[order[inside]] = shard.rows(group)[ordered[inside] - first]
+                        first = last
+            start += rows
+        return taken
 
     def to_numpy(self) -> np.ndarray:
         """Return all rows as one (n, d) float16 array in memory."""
         whole = np.empty((len(self), self.dim), dtype=np.float16)
         start = 0
-        for _, values in self.arrow_blocks(rows=1 << 20):
+        for _, values in self.arrow_blocks(rows=1 << 20, with_keys=False):
             whole[start : start + len(values)] = values
             start += len(values)
         return whole
@@ -428,11 +409,6 @@ class Embeddings:
     def to_frame(self) -> pd.DataFrame:
         """Return a frame indexed by key with one float16 column a dimension (`0` ... `d-1`)."""
         return pd.DataFrame(self.to_numpy(), index=pd.Index(self.keys(), name="key"))
-
-
-def _joined(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column as one array, without a copy where it is one already."""
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def open_embeddings(directory: str | Path) -> Embeddings:
@@ -454,11 +430,13 @@ def open_embeddings(directory: str | Path) -> Embeddings:
     present = sum(SHARD_PATTERN.fullmatch(path.name) is not None for path in directory.iterdir())
     if present > len(shards):
         raise InputError(
-            f"`{directory}` has {present} shards but `{shard_name(len(shards))}` is missing; copy it back or extract again."
+            f"`{directory}` has {present} shards but `{shard_name(len(shards))}` is missing; copy it back or extract "
+            "again."
         )
     if not shards:
         raise InputError(
-            f"`{directory}` holds no `{shard_name(0)}`; give an embeddings directory or write one with `write_embeddings`."
+            f"`{directory}` holds no `{shard_name(0)}`; give an embeddings directory or write one with "
+            "`write_embeddings`."
         )
     if (directory / UNFINISHED).exists():
         raise InputError(

@@ -64,8 +64,11 @@ def _sentence(problem: Any) -> str:
         return f"unknown parameter `{name}`; {hint}"
     if problem["type"] == "missing":
         return f"parameter `{name}` is missing; see conf/base/parameters for its meaning"
-    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ").removeprefix("should be ")
-    return f"parameter `{name}` is {problem['input']!r}, but should be {message}"
+    message = problem["msg"].removeprefix("Value error, ")
+    for opening in ("Input should be ", "should be "):
+        if message.startswith(opening):
+            return f"parameter `{name}` is {problem['input']!r}, but should be {message.removeprefix(opening)}"
+    return f"parameter `{name}` is {problem['input']!r}: {message.rstrip('.')}"
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> ParameterTree:

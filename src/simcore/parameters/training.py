@@ -1,9 +1,10 @@
 """Parameters of self-supervised training, shared by the retrieval encoder and the arms."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from simcore.backbones import check_backbone
 from simcore.parameters.base import Parameters, Seeds
 from simcore.training.settings import TrainingSettings
 
@@ -17,7 +18,7 @@ class ViewParameters(Parameters):
     ratio: tuple[float, float]
     interpolation: Literal["bilinear", "bicubic"]
     flip: float = Field(ge=0, le=1)
-    jitter: float = Field(ge=0, le=1)
+    jitter: Literal["auto"] | Annotated[float, Field(ge=0, le=1)]
     brightness: float = Field(ge=0)
     contrast: float = Field(ge=0)
     saturation: float = Field(ge=0)
@@ -40,7 +41,7 @@ class OptimisationParameters(TrainingSettings):
         misplaced = sorted(MACHINE_FIELDS & self.model_fields_set)
         if misplaced:
             names = ", ".join(f"runtime.{name}" for name in misplaced)
-            raise ValueError(f"without {', '.join(misplaced)}, which are set for all stages as {names}")
+            raise ValueError(f"{', '.join(misplaced)} belong to the machine and are set for all stages as {names}")
         return self
 
 
@@ -52,6 +53,12 @@ class TrainingParameters(Parameters):
     simclr: SimCLRParameters
     views: ViewParameters
     optimisation: OptimisationParameters
+
+    @field_validator("backbone")
+    @classmethod
+    def _check_backbone(cls, name: str) -> str:
+        check_backbone(name)
+        return name
 
     def method_settings(self) -> dict[str, Any]:
         """Return the settings of the chosen method, as `simcore.methods.create_method` takes them."""

@@ -1,6 +1,8 @@
 """From typed parameters to a trained encoder: what the retrieval stage and every arm share."""
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -12,18 +14,26 @@ from simcore.training import Reporter, TrainingSettings, export_encoder, pretrai
 from simcore.workspace import work_directory
 
 
+JITTER = 0.8
+"""What `jitter: auto` means for a target with colours: the paper's probability."""
+
+
 def train_encoder(
     store: ImageStore,
     *,
-    image_size: int,
+    image_size: Mapping[str, Any],
     training: TrainingParameters,
     runtime: RuntimeParameters,
     seed: int,
     reporter: Reporter,
     description: str,
 ) -> tuple[Encoder, pd.DataFrame]:
-    """Return the encoder pretrained on `store` from the weights of `seed`, and its curves."""
-    backbone = create_backbone(training.backbone, image_size=image_size, seed=seed)
+    """Return the encoder pretrained on `store` from the weights of `seed`, and its curves.
+
+    `image_size` is what the node `decide_image_size` returned: the side, and whether X is grey.
+    """
+    side = image_size["image_size"]
+    backbone = create_backbone(training.backbone, image_size=side, seed=seed)
     method = create_method(training.method, backbone, seed=seed, **training.method_settings())
     settings = TrainingSettings(
         **training.optimisation.model_dump(exclude={"threads", "workers", "device"}),
@@ -31,7 +41,10 @@ def train_encoder(
         workers=runtime.workers,
         device=runtime.device,
     )
-    views = TwoViews(ViewSettings(image_size=image_size, **training.views.model_dump()), seed=seed)
+    drawn = training.views.model_dump()
+    if drawn["jitter"] == "auto":
+        drawn["jitter"] = 0.0 if image_size["grey"] else JITTER
+    views = TwoViews(ViewSettings(image_size=side, **drawn), seed=seed)
     result = pretrain(
         method,
         store,
@@ -45,7 +58,7 @@ def train_encoder(
     encoder = export_encoder(
         method,
         architecture=training.backbone,
-        image_size=image_size,
+        image_size=side,
         settings=settings,
         seed=seed,
         steps=result.steps,

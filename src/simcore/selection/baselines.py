@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from simcore.errors import InputError
 from simcore.selection.result import Certificate, Selection
+from simcore.selection.rows import check_positions
 from simcore.selection.rules import budget_in_images, check_rules
-from simcore.selection.sources import OpenSet, Source, check_positions, open_source
+from simcore.selection.sources import OpenSet, Source, open_source
 
 _EMPTY_TRACE = {
     "round": np.int32,

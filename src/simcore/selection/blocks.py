@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from simcore.errors import InputError
+from simcore.selection.rows import Block
 from simcore.selection.similarity import grid_rows, paired_similarities, similarities
-from simcore.selection.sources import Block
 
 # A float32 norm outside these bounds may have overflowed or lost digits; such blocks are taken to float64.
 _SAFE_NORM = (1e-15, 1e15)
@@ -191,8 +191,8 @@ class BlockWorker:
             offset = int(np.argmax(bad))
             what = "zero" if bool((rows[offset] == 0).all()) else "not finite (NaN or infinite)"
             raise InputError(
-                f"The open-set row with {self._name_of(block, piece.start + offset)} is {what}, so it has no direction; "
-                "remove it, `exclude` it or embed it again."
+                f"The open-set row with {self._name_of(block, piece.start + offset)} is {what}, so it has no "
+                "direction; remove it, `exclude` it or embed it again."
             )
 
     def _raise_missing_floors(self, similar: torch.Tensor, floors: np.ndarray, depths: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -142,7 +143,7 @@ def sort_lists(lengths: np.ndarray, positions: np.ndarray, scores: np.ndarray, *
         part_positions[:] = part_positions[order]
         part_scores[:] = part_scores[order]
 
-    pieces = [(start, stop) for start, stop in zip(bounds, bounds[1:], strict=False) if stop - start > 1]
+    pieces = [(start, stop) for start, stop in pairwise(bounds) if stop - start > 1]
     if len(scores) < _PLACES // 8:
         for piece in pieces:
             sort(*piece)

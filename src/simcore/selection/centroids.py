@@ -11,8 +11,8 @@ import torch
 
 from simcore.embeddings import Embeddings, open_embeddings
 from simcore.errors import InputError
+from simcore.selection.rows import check_rows
 from simcore.selection.similarity import squared_norms
-from simcore.selection.sources import check_rows
 
 logger = logging.getLogger(__name__)
 

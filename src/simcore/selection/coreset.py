@@ -157,8 +157,8 @@ class _ListPool:
 
     def deepen(self, taken: np.ndarray) -> Candidates:
         raise InputError(
-            f"After {len(taken):,} picks a pointer reached the end of its list of {self._lists.depth:,} candidates, and "
-            "lists alone cannot be scanned again; `scan` every shard with a larger `depth`."
+            f"After {len(taken):,} picks a pointer reached the end of its list of {self._lists.depth:,} candidates, "
+            "and lists alone cannot be scanned again; `scan` every shard with a larger `depth`."
         )
 
     def fingerprints(self) -> dict[str, Any]:

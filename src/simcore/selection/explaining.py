@@ -37,7 +37,9 @@ class Explanation:
 
 
 def nearest_targets(rows: np.ndarray | torch.Tensor, target: Target, *, n_nearest: int = 5) -> pd.DataFrame:
-    """Return the target images most similar to each row: `row`, `rank` (from 1), `target` (key or position), `similarity`.
+    """Return the target images most similar to each row.
+
+    Columns: `row`, `rank` (from 1), `target` (key or position), `similarity`.
 
     Args:
         rows: (m, d) embeddings of picked images.

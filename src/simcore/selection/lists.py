@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from simcore.errors import ArtefactError, InputError
 from simcore.files import atomic_file
 from simcore.selection.candidates import Candidates
-from simcore.selection.sources import key_ranks, refuse_repeated
+from simcore.selection.rows import key_ranks, refuse_repeated
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +162,8 @@ def merge(lists: Sequence[CandidateLists]) -> CandidateLists:
     if len(keyed) > 1:
         raise InputError("Some lists have keys and some have none; scan every shard with keys or every one without.")
     offsets = np.concatenate([[0], np.cumsum([part.n_rows for part in lists])])
-    key_positions = key_names = None
+    key_positions = np.empty(0, dtype=np.int64)
+    key_names = None
     if keyed == {True}:
         key_positions = np.concatenate(
             [part.key_positions + offset for part, offset in zip(lists, offsets, strict=False)]

@@ -10,8 +10,8 @@ from simcore.errors import InputError
 from simcore.selection.coreset import assemble
 from simcore.selection.result import Selection
 from simcore.selection.rounds import Round
+from simcore.selection.rows import key_ranks
 from simcore.selection.rules import Truncate, apply_rules, budget_in_images, check_rules, rule_settings
-from simcore.selection.sources import key_ranks
 from simcore.selection.stops import Stop
 
 

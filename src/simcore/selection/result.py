@@ -120,7 +120,10 @@ class Selection:
         return replace(self, sources=np.full(len(self), source))
 
     def coreset_frame(self) -> pd.DataFrame:
-        """Return the coreset as a frame: key, position, round, centroid, similarity (float64), source; nulls where unknown."""
+        """Return the coreset as a frame.
+
+        Columns: key, position, round, centroid, similarity (float64), source; nulls where there is none.
+        """
         n = len(self)
         frame = pd.DataFrame(
             {
@@ -235,7 +238,7 @@ class Selection:
         )
 
     def save(self, directory: str | Path) -> None:
-        """Write `coreset.parquet`, `trace.parquet` and `certificate.json` into `directory`, each whole or not at all."""
+        """Write `coreset.parquet`, `trace.parquet` and `certificate.json`, each whole or not at all."""
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         for name, frame in (("coreset", self.coreset_frame()), ("trace", self.trace)):

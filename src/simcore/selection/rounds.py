@@ -162,17 +162,21 @@ class Peeler:
         # Most similar first within a round; a stable sort leaves equals in the order of the centroids.
         order = np.argsort(-scores, axis=1, kind="stable")
         picked, scores = np.take_along_axis(picked, order, axis=1), np.take_along_axis(scores, order, axis=1)
-        rounds = []
         tied = (scores[:, 1:] == scores[:, :-1]).any(axis=1)
-        for images, similarities, centroids, value, tie in zip(picked, scores, order, values, tied, strict=True):
-            if tie:
-                ranks = images if self._rank_at is None else self._rank_at(images)
-                again = np.lexsort((centroids, ranks, -similarities))
-                images, similarities, centroids = images[again], similarities[again], centroids[again]
-            # The first mention of an image is its best centroid.
-            _, first = np.unique(images, return_index=True)
-            if len(first) < n_centroids:
-                first.sort()
-                images, similarities, centroids = images[first], similarities[first], centroids[first]
-            rounds.append(Round(images, centroids.astype(np.int32), similarities, value))
-        return rounds
+        rows = zip(picked, scores, order, values, tied, strict=True)
+        return [self._round(*row[:3], value=row[3], tied=row[4]) for row in rows]
+
+    def _round(
+        self, picked: np.ndarray, scores: np.ndarray, centroids: np.ndarray, *, value: float, tied: bool
+    ) -> Round:
+        """Return the round of the picks that each centroid made, given most similar first."""
+        if tied:
+            ranks = picked if self._rank_at is None else self._rank_at(picked)
+            order = np.lexsort((centroids, ranks, -scores))
+            picked, scores, centroids = picked[order], scores[order], centroids[order]
+        # The first mention of an image is its best centroid.
+        _, first = np.unique(picked, return_index=True)
+        if len(first) < len(picked):
+            first.sort()
+            picked, scores, centroids = picked[first], scores[first], centroids[first]
+        return Round(picked, centroids.astype(np.int32), scores, value)

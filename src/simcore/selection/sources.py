@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +12,7 @@ import torch
 
 from simcore.embeddings import Embeddings, open_embeddings
 from simcore.errors import InputError
+from simcore.selection.rows import Block, check_keys, check_rows, key_ranks, refuse_repeated
 from simcore.selection.similarity import as_rows
 
 Rows = np.ndarray | torch.Tensor
@@ -20,15 +20,6 @@ OpenSet = Rows | Embeddings | str | Path | Iterable[Any]
 
 # Enough rows to notice another array, few enough to cost nothing next to one product.
 _FINGERPRINT_ROWS = 1024
-
-
-@dataclass(frozen=True)
-class Block:
-    """Consecutive rows of a source: `rows[i]` stands at position `start + i` and is called `keys[i]`, if known."""
-
-    start: int
-    rows: torch.Tensor
-    keys: pa.Array | None
 
 
 class Source(Protocol):
@@ -71,36 +62,6 @@ class Source(Protocol):
     def fingerprint(self) -> dict[str, Any]:
         """Return JSON-ready facts that tell this open-set from another."""
         ...
-
-
-def refuse_repeated(names: pa.Array, *, what: str) -> None:
-    """Refuse keys of which one comes twice.
-
-    Raises:
-        InputError: naming the first such key.
-    """
-    counts = pc.value_counts(names)
-    if len(counts) < len(names):
-        repeated = counts.field("values")[pc.index(pc.greater(counts.field("counts"), 1), True).as_py()]
-        raise InputError(f"Key `{repeated}` stands more than once in {what}; give every image its own key.")
-
-
-def key_ranks(names: pa.Array) -> np.ndarray:
-    """Return the rank of each key in code point order, (n,) int64."""
-    ranks = np.empty(len(names), dtype=np.int64)
-    ranks[pc.array_sort_indices(names).to_numpy()] = np.arange(len(names))
-    return ranks
-
-
-def check_keys(keys: Sequence[str] | np.ndarray, n_rows: int) -> np.ndarray:
-    """Return `keys` as an array of str, checked for number and repetition."""
-    names = np.asarray(keys)
-    if names.dtype.kind != "U":
-        names = np.array([str(key) for key in keys], dtype=np.str_)
-    if names.shape != (n_rows,):
-        raise InputError(f"`keys` has shape {names.shape} but the open-set has {n_rows:,} rows; give one key a row.")
-    refuse_repeated(pa.array(names.tolist(), type=pa.string()), what="`keys`")
-    return names
 
 
 class ArraySource:
@@ -210,9 +171,11 @@ class DirectorySource:
         return torch.from_numpy(self.embeddings.take(positions))
 
     def sample(self, count: int) -> tuple[np.ndarray, torch.Tensor] | None:
-        """Return a part of the rows of up to 16 row groups from all over."""
-        positions, rows = self.embeddings.sample(count)
-        return positions, torch.from_numpy(rows)
+        """Return evenly spaced rows: a mapped directory gives single rows without reading the others."""
+        assert self.n_rows is not None
+        step = max(1, self.n_rows // count)
+        positions = np.arange(step // 2, self.n_rows, step)
+        return positions, torch.from_numpy(self.embeddings.take(positions))
 
     def fingerprint(self) -> dict[str, Any]:
         """Return the encoder's fingerprint and a digest of the shards' names, sizes and end keys."""
@@ -236,10 +199,14 @@ class StreamSource:
         self.ranks: np.ndarray | None = None
         self._blocks = blocks
         self._used = False
-        self._held_positions = np.empty(0, dtype=np.int64)
-        self._held_keys = pa.array([], type=pa.string())
+        self._held: list[tuple[np.ndarray, pa.Array]] = []
 
     def blocks(self, rows: int, *, with_keys: bool = True) -> Iterator[Block]:
+        """Yield the blocks of the stream, cut to `rows`.
+
+        Raises:
+            InputError: the stream is used up, a block does not fit the others, or keys do not increase.
+        """
         if self._used and not self.rereadable:
             raise InputError(
                 "This open-set is an iterator that can be read once, and a second pass is needed; give a larger "
@@ -285,15 +252,17 @@ class StreamSource:
         return previous
 
     def hold_keys(self, positions: np.ndarray, keys: pa.Array) -> None:
-        """Remember the keys of candidates, positions increasing: a stream cannot be asked for them later."""
-        self._held_positions, first = np.unique(np.concatenate([self._held_positions, positions]), return_index=True)
-        self._held_keys = pa.concat_arrays([self._held_keys, keys]).take(pa.array(first))
+        """Remember the keys of candidates: a stream cannot be asked for them later."""
+        self._held.append((positions, keys))
 
     def keys_at(self, positions: np.ndarray) -> pa.Array | None:
         """Return the keys at `positions`, which must have been candidates."""
         if not self.keyed:
             return None
-        return self._held_keys.take(pa.array(np.searchsorted(self._held_positions, positions)))
+        held, first = np.unique(np.concatenate([part for part, _ in self._held]), return_index=True)
+        keys = pa.concat_arrays([part for _, part in self._held]).take(pa.array(first))
+        self._held = [(held, keys)]
+        return keys.take(pa.array(np.searchsorted(held, positions)))
 
     def key_chunks(self) -> Iterator[pa.Array]:
         """Yield all keys in one pass over the stream."""
@@ -316,15 +285,6 @@ class StreamSource:
     def fingerprint(self) -> dict[str, Any]:
         """Return the shape: the contents of a stream are not looked at for a fingerprint."""
         return {"kind": "stream", "rows": self.n_rows, "dim": self.dim}
-
-
-def check_rows(rows: Any, *, name: str) -> torch.Tensor:
-    """Return `rows` as a two-dimensional tensor with at least one column."""
-    if not isinstance(rows, np.ndarray | torch.Tensor):
-        raise InputError(f"{name} is a {type(rows).__name__}; give a (n, d) array or tensor.")
-    if rows.ndim != 2 or rows.shape[1] == 0:  # noqa: PLR2004
-        raise InputError(f"{name} has shape {tuple(rows.shape)}; a (n, d) array or tensor with d > 0 is needed.")
-    return as_rows(rows)
 
 
 def open_source(openset: OpenSet | Source, *, keys: Sequence[str] | np.ndarray | None = None) -> Source:
@@ -359,21 +319,3 @@ def open_source(openset: OpenSet | Source, *, keys: Sequence[str] | np.ndarray |
         f"`openset` is a {type(openset).__name__}; give a (N, d) array or tensor, an embeddings directory, or an "
         "iterable of (n, d) blocks."
     )
-
-
-def check_positions(values: Sequence[Any], n_rows: int | None) -> list[int]:
-    """Return `values` as positions of an open-set without keys.
-
-    Raises:
-        InputError: a value is no position from 0 to `n_rows` - 1 (no upper end where `n_rows` is not known).
-    """
-    positions = []
-    for value in values:
-        if isinstance(value, str) or int(value) != value or value < 0 or (n_rows is not None and value >= n_rows):
-            raise InputError(
-                f"`exclude` holds {value!r}, but this open-set has no keys: give positions from 0"
-                + ("" if n_rows is None else f" to {n_rows - 1:,}")
-                + ", or an open-set with keys."
-            )
-        positions.append(int(value))
-    return positions

@@ -1,6 +1,9 @@
 """From a trained method to the encoder that is kept."""
 
+import copy
 from collections.abc import Mapping
+
+import torch
 
 from simcore.backbones import Encoder, EncoderCard, feature_dim
 from simcore.methods import Method
@@ -17,7 +20,7 @@ def export_encoder(
     steps: int,
     data: Mapping[str, str],
 ) -> Encoder:
-    """Return the encoder of a trained method, in evaluation mode, with its card.
+    """Return a copy of the encoder of a trained method, in evaluation mode, with its card.
 
     Args:
         method: After `pretrain`.
@@ -38,7 +41,9 @@ def export_encoder(
         >>> encoder.dim, encoder.card.method
         (128, 'simclr')
     """
-    module = method.encoder.to("cpu").eval()
+    # A copy, so that more training of the method does not change it; in the memory layout it will have when
+    # loaded again, which the last bits of the features depend on.
+    module = copy.deepcopy(method.encoder).to("cpu").to(memory_format=torch.contiguous_format).eval()
     card = EncoderCard(
         architecture=architecture,
         image_size=image_size,

@@ -180,7 +180,7 @@ class _Trainer:
                 clock.steps += 1
                 if step % settings.log_every == 0 or step == total:
                     row = self._log(features, step=step)
-                    bar.set_postfix_str(f"{clock}, loss {row['loss']:.3f}")
+                    bar.set_postfix_str(f"{clock}, loss {row['loss']:.3f}", refresh=False)
                 if step == total or time.monotonic() - saved_at >= settings.checkpoint_every_seconds:
                     self._save(step)
                     saved_at = time.monotonic()

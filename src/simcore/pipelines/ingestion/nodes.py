@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from simcore.images import choose_image_size, read_source
+from simcore.backbones import create_backbone
+from simcore.images import ImageStore, choose_image_size, read_source
 from simcore.parameters import (
     ImageParameters,
     OpensetParameters,
@@ -51,8 +52,9 @@ def decide_image_size(
     retrieval: RetrievalParameters,
     pretraining: PretrainingParameters,
 ) -> dict[str, Any]:
-    """Return the side at which all images are used, and why."""
-    n_train = int((target_manifest["split"] == "train").sum())
+    """Return the side at which all images are used, and why; and whether X is all grey, which decides the views."""
+    train = target_manifest[target_manifest["split"] == "train"].reset_index(drop=True)
+    n_train = len(train)
     runs = [retrieval.optimisation] + [pretraining.optimisation] * (len(ARMS) * len(pretraining.seeds))
     visits = sum(2 * run.resolved_steps(n_train) * run.resolved_batch_size(n_train) for run in runs)
     size = choose_image_size(
@@ -62,4 +64,6 @@ def decide_image_size(
         images_per_second_at_32=images.images_per_second_at_32,
         image_visits=visits,
     )
-    return asdict(size)
+    for training in (retrieval, pretraining):
+        create_backbone(training.backbone, image_size=size.image_size)  # refuses a size its patches do not divide
+    return {**asdict(size), "grey": ImageStore(train, cache_gib=images.cache_gib).grey}

@@ -37,13 +37,12 @@ def pretrain_arm(
     arm: str,
 ) -> tuple[dict[int, Encoder], pd.DataFrame]:
     """Return the arm's encoders by seed and their curves."""
-    side = image_size["image_size"]
-    store = ImageStore(training_set, side=2 * side, cache_gib=images.cache_gib)
+    store = ImageStore(training_set, side=2 * image_size["image_size"], cache_gib=images.cache_gib)
     encoders, curves = {}, []
     for seed in pretraining.seeds:
         encoders[seed], curve = train_encoder(
             store,
-            image_size=side,
+            image_size=image_size,
             training=pretraining,
             runtime=runtime,
             seed=seed,

@@ -19,11 +19,10 @@ def train_retrieval_encoder(
     runtime: RuntimeParameters,
 ) -> tuple[Encoder, pd.DataFrame]:
     """Return the retrieval encoder, trained on the training part of X, and its curves."""
-    side = image_size["image_size"]
     train = target_manifest[target_manifest["split"] == "train"]
     return train_encoder(
-        ImageStore(train, side=2 * side, cache_gib=images.cache_gib),
-        image_size=side,
+        ImageStore(train, side=2 * image_size["image_size"], cache_gib=images.cache_gib),
+        image_size=image_size,
         training=retrieval,
         runtime=runtime,
         seed=retrieval.seed,

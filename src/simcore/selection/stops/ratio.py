@@ -73,8 +73,8 @@ class StopRule:
             return False
         if reference <= 0:
             raise InputError(
-                f"The value of round {self.reference_round} is {reference:.4g}; a share of a value ≤ 0 is no bound from "
-                "below. Use `stop=None` with a `budget`, or centroids and open-set of the same encoder."
+                f"The value of round {self.reference_round} is {reference:.4g}; a share of a value ≤ 0 is no bound "
+                "from below. Use `stop=None` with a `budget`, or centroids and open-set of the same encoder."
             )
         return len(values) > self.reference_round and values[-1] < self.threshold * reference
 
