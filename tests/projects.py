@@ -58,16 +58,13 @@ def run_here(
             os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
-def type_command(
-    *arguments: str, cwd: Path = ROOT, check: bool = False, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def type_command(*arguments: str, cwd: Path = ROOT, timeout: float = 600) -> subprocess.CompletedProcess[str]:
     """Run `kedro …` as a person types it; return its exit code and everything it said."""
     command = [sys.executable, "-W", "ignore", "-m", "kedro", *arguments]
     env = {
         **os.environ,
         "COLUMNS": "200",
         "KEDRO_LOGGING_CONFIG": str(ROOT / "conf" / "logging.yml"),
-        **environment,
     }
     env.pop("MLFLOW_TRACKING_URI", None)
     return subprocess.run(
@@ -77,8 +74,8 @@ def type_command(
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        check=check,
-        timeout=600,
+        check=False,
+        timeout=timeout,
     )
 
 
