@@ -15,6 +15,7 @@ import mlflow
 import pytest
 from kedro.framework.project import pipelines
 from kedro.framework.startup import bootstrap_project
+
 from tests.browser.page import browser, click_all, look, serve
 from tests.journeys.test_main_job import STAGES, newest
 from tests.projects import ROOT, type_command

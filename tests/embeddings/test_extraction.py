@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from simcore.backbones import Encoder, create_random_encoder
-from simcore.embeddings import extract, open_embeddings
+from simcore.embeddings import open_embeddings
+from simcore.embeddings.extraction import extract
 from simcore.errors import InputError
 from simcore.images import ImageStore, eval_pixels, read_source
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from tests.projects import as_params, run_here, type_command
 
 from simcore.errors import InputError
+from tests.projects import as_params, run_here, type_command
 
 
 def draw(path: Path, shade: int) -> None:

@@ -15,12 +15,12 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from tests.projects import ROOT, make_small_data, run_here
 
 from simcore.backbones import Encoder
 from simcore.embeddings import open_embeddings
 from simcore.images import ImageStore, eval_pixels
 from simcore.session import SimCoreSession
+from tests.projects import ROOT, make_small_data, run_here
 
 STAGES = (
     "ingestion",

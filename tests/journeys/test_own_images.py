@@ -7,10 +7,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from tests.journeys.test_main_job import newest
-from tests.projects import as_params, run_here, type_command
 
 from simcore.images.decode import decode
+from tests.journeys.test_main_job import newest
+from tests.projects import as_params, run_here, type_command
 
 
 def write_folder(table: pd.DataFrame, root: Path, *, side: int, colour: bool, by_class: bool, split: bool) -> None:

@@ -1,6 +1,9 @@
-"""Embeddings: their format on disk, the writer, the reader."""
+"""Embeddings: their format on disk, the writer, the reader.
 
-from simcore.embeddings.extraction import extract
+`simcore.embeddings.extraction.extract` makes them from images; it is not imported here, so that selection alone does not
+wait for the networks' libraries.
+"""
+
 from simcore.embeddings.shards import Embeddings, EmbeddingWriter, open_embeddings, write_embeddings
 
-__all__ = ["EmbeddingWriter", "Embeddings", "extract", "open_embeddings", "write_embeddings"]
+__all__ = ["EmbeddingWriter", "Embeddings", "open_embeddings", "write_embeddings"]

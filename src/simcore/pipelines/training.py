@@ -13,7 +13,6 @@ from simcore.parameters import RuntimeParameters, TrainingParameters
 from simcore.training import Reporter, TrainingSettings, export_encoder, pretrain
 from simcore.workspace import work_directory
 
-
 JITTER = 0.8
 """What `jitter: auto` means for a target with colours: the paper's probability."""
 
