@@ -70,7 +70,7 @@ def test_k_is_capped_with_a_message(clouds, classes, caplog):
     train, test = clouds(10, dim=4, seed=1), clouds(5, dim=4, seed=2)
     with caplog.at_level("WARNING"):
         records = knn(train.features, train.labels, test.features, test.labels, classes=classes)
-    assert [record["protocol"] for record in records] == ["k=20", "k=20", "k=30", "k=30"]
+    assert [record["protocol"] for record in records] == ["clean k=20", "clean k=20", "clean k=30", "clean k=30"]
     assert "k=200 has only 30 training images" in caplog.text
     assert [record["metric"] for record in records] == ["top1", "mean_per_class"] * 2
     assert {record["n"] for record in records} == {15}

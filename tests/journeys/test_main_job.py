@@ -17,7 +17,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from simcore.backbones import Encoder
-from simcore.embeddings import open_embeddings
+from simcore.embeddings import open_embeddings, write_embeddings
 from simcore.images import ImageStore, eval_pixels
 from simcore.session import SimCoreSession
 from tests.projects import ROOT, make_small_data, run_here
@@ -248,3 +248,25 @@ def run_broken(root: Path, params: dict, breaker: BreakAt, resume: dict[str, lis
 def test_small_data_are_what_the_tests_say(small_data: dict) -> None:
     target = pq.read_table(small_data["target"]["source"])
     assert target.filter(pa.compute.equal(target["split"], "train")).num_rows == 60
+
+
+def test_selection_on_own_embeddings_needs_no_images(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    draw = np.random.default_rng(0)
+    for name, n in (("target", 40), ("openset", 500)):
+        keys = [f"{name}/{i:04d}" for i in range(n)]
+        write_embeddings(tmp_path / name, keys, draw.normal(size=(n, 16)))
+    params = {
+        "target": {"embeddings": str(tmp_path / "target")},
+        "openset": {"embeddings": str(tmp_path / "openset")},
+        "selection": {"budget": 30, "tau": None},
+    }
+    run_here(tmp_path / "root", params=params, pipeline_names=["clustering", "selection"])
+    coreset = pd.read_parquet(newest(tmp_path / "root", "coreset_simcore.parquet"))
+    assert len(coreset) == 30
+    assert set(coreset["source"]) == {"openset"}
+    write_embeddings(tmp_path / "other", [f"o/{i}" for i in range(100)], draw.normal(size=(100, 16)))
+    params["openset"] = {"embeddings": str(tmp_path / "other")}
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        run_here(tmp_path / "root", params=params, pipeline_names=["clustering", "selection"])
+    assert set(ran(caplog)) == {"pick_coreset", "pick_random"}

@@ -77,7 +77,7 @@ def all_records() -> list[dict[str, Any]]:
                 record(arm, seed, value),
                 record(arm, seed, value, metric="mean_per_class"),
                 record(arm, seed, 3.16, metric="learning_rate"),
-                record(arm, seed, value - 0.05, evaluation="knn", protocol="k=20"),
+                record(arm, seed, value - 0.05, evaluation="knn", protocol="clean k=20"),
                 record(arm, seed, -2.5 - value, evaluation="label_free", metric="uniformity", protocol="unit"),
                 record(arm, seed, 30 * value, evaluation="label_free", metric="effective_rank", protocol="unit"),
             ]

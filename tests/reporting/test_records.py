@@ -63,7 +63,7 @@ def test_measures_come_in_the_stated_order(record) -> None:
         ("linear", "top1", "clean"),
         ("linear", "mean_per_class", "clean"),
         ("linear", "a_metric", "clean"),
-        ("knn", "top1", "k=20"),
+        ("knn", "top1", "clean k=20"),
         ("attributes", "top1", "clean"),
         ("label_free", "alignment", "unit"),
     ]

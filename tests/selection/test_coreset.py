@@ -4,7 +4,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simcore.embeddings import open_embeddings, write_embeddings
+from simcore.embeddings import EmbeddingWriter, open_embeddings, write_embeddings
 from simcore.errors import InputError
 from simcore.selection import StopRule, fit_centroids, select_coreset
 
@@ -164,8 +164,8 @@ def test_a_sample_that_misleads_costs_passes_but_no_exactness(monkeypatch, rng):
     openset = rng.normal(size=(640, 8)) - 3
     openset[10::20] = rng.normal(size=(32, 8)) + 3
     centroids = rng.normal(size=(3, 8)) + 3
-    got = select_coreset(centroids, openset, budget=300)
-    expected, _ = published(exact_similarities(centroids, openset), budget=300)
+    got = select_coreset(centroids, openset, budget=60)
+    expected, _ = published(exact_similarities(centroids, openset), budget=60)
     assert got.indices.tolist() == coreset(expected)
     assert got.certificate.passes > 1
 
@@ -317,3 +317,17 @@ def test_a_gpu_gives_the_same_bits(rng):
     on_gpu = select_coreset(base, openset, budget=1000, device="cuda")
     assert on_gpu.indices.tolist() == on_cpu.indices.tolist()
     assert on_gpu.scores.tobytes() == on_cpu.scores.tobytes()
+
+
+def test_a_directory_in_any_order_breaks_ties_by_key(tmp_path):
+    with EmbeddingWriter(tmp_path / "e", dim=2, metadata={}, rows_per_shard=3) as writer:
+        writer.write(list("dbeac"), np.ones((5, 2)))
+    assert select_coreset(np.ones((1, 2)), tmp_path / "e").keys.tolist() == list("abcde")
+
+
+def test_a_directory_with_a_key_twice_is_refused(tmp_path):
+    for number, names in enumerate(("aab", "aba")):
+        with EmbeddingWriter(tmp_path / str(number), dim=2, metadata={}, rows_per_shard=2) as writer:
+            writer.write(list(names), np.ones((3, 2)))
+        with pytest.raises(InputError, match="Key `a` stands more than once in the embeddings directory"):
+            select_coreset(np.ones((1, 2)), tmp_path / str(number))

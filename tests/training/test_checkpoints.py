@@ -43,7 +43,7 @@ class Payload:
 
 def test_nothing_is_unpickled(checkpoints):
     checkpoints.directory.mkdir()
-    (checkpoints.directory / "step-0000000001.pt").write_bytes(pickle.dumps(Payload()))
+    (checkpoints.directory / "step-0000000001.pt").write_bytes(pickle.dumps(Payload(), protocol=2))
     with pytest.raises(ArtefactError, match="None of the 1 checkpoints"):
         checkpoints.load_newest()
     torch.save({"fingerprint": "mine", "step": 1, "state": Payload()}, checkpoints.directory / "step-0000000002.pt")

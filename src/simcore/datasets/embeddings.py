@@ -5,9 +5,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from kedro.io.core import Version
 from kedro_datasets._typing import TablePreview
 
 from simcore.datasets.atomic import AtomicDataset
+from simcore.errors import InputError
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
@@ -23,9 +25,48 @@ class EmbeddingsDataset(AtomicDataset[Any, Any]):
 
     Saving takes such a handle: its shards, written where an interrupted extraction can go on, are hard-linked
     into the version's folder.
+
+    Args:
+        filepath: Where the project keeps its own.
+        version: See `AtomicDataset`.
+        metadata: See `AtomicDataset`.
+        given: A directory of embeddings from elsewhere, loaded instead; nothing is extracted or saved then.
     """
 
     is_directory = True
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        version: Version | None = None,
+        metadata: dict[str, Any] | None = None,
+        given: str | None = None,
+    ) -> None:
+        super().__init__(filepath=filepath, version=version, metadata=metadata)
+        self.given = None if given is None else Path(given).expanduser().absolute()
+
+    def load(self) -> Any:
+        """Return the given embeddings, or those of the load version."""
+        return self._read(Path(self._get_load_path()) if self.given is None else self.given)
+
+    def save(self, data: Any) -> None:
+        """Link the shards of `data` into the save version; given embeddings are never written to."""
+        if self.given is not None:
+            raise InputError(
+                f"The embeddings {self.given} are given, so none are extracted; leave out the stage `embedding` "
+                "or the parameter that gives them."
+            )
+        super().save(data)
+
+    def _exists(self) -> bool:
+        return self.given.exists() if self.given is not None else super()._exists()
+
+    def outside_state(self) -> str | None:
+        """Return the fingerprint of given embeddings; None where the project makes its own."""
+        from simcore.embeddings import open_embeddings
+
+        return None if self.given is None else str(open_embeddings(self.given).fingerprint())
 
     def _write(self, data: Any, path: Path) -> None:
         for shard in sorted(Path(data.directory).glob("*.parquet")):

@@ -1,7 +1,7 @@
 """Embeddings: their format on disk, the writer, the reader.
 
-`simcore.embeddings.extraction.extract` makes them from images; it is not imported here, so that selection alone does not
-wait for the networks' libraries.
+`simcore.embeddings.extraction.extract` makes them from images; it is not imported here, so that selection alone does
+not wait for the networks' libraries.
 """
 
 from simcore.embeddings.shards import Embeddings, EmbeddingWriter, open_embeddings, write_embeddings

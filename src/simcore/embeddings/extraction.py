@@ -27,6 +27,7 @@ def extract(
     batch_size: int = 256,
     rows_per_shard: int = 65_536,
     device: str | torch.device = "cpu",
+    source: str | None = None,
     show_progress: bool = True,
 ) -> Embeddings:
     """Return the embeddings of all images of `store`, written as float16 shards into `directory`.
@@ -45,6 +46,7 @@ def extract(
         batch_size: Images encoded at once.
         rows_per_shard: Rows of a shard.
         device: Where the encoder runs.
+        source: Name of the pool the images come from, kept with the embeddings.
         show_progress: Whether a bar is shown.
 
     Raises:
@@ -57,6 +59,8 @@ def extract(
         raise InputError(f"`batch_size` is {batch_size}; it must be at least 1.")
     encoder.module.to(device)
     metadata = extraction_metadata(encoder, store, image_size=image_size, resize_ratio=resize_ratio)
+    if source is not None:
+        metadata["source"] = source
     with EmbeddingWriter(directory, dim=encoder.dim, metadata=metadata, rows_per_shard=rows_per_shard) as writer:
         done = min(writer.rows_done, len(store))
         bar = progress((), description="embed", total=len(store), unit="image")

@@ -42,7 +42,7 @@ def knn(
         ks: Neighbours; a k above n is capped at n, with a message.
 
     Returns:
-        Records with `evaluation` (`knn`), `metric` (`top1`, `mean_per_class`), `protocol` (`k=20`: the
+        Records with `evaluation` (`knn`), `metric` (`top1`, `mean_per_class`), `protocol` (`clean k=20`: the
         neighbours used), `value`, `n` (test images); one pair for each different k.
 
     Raises:
@@ -52,7 +52,7 @@ def knn(
         >>> train, test = np.eye(2).repeat(4, axis=0), np.eye(2)
         >>> records = knn(train, ["a"] * 4 + ["b"] * 4, test, ["a", "b"], classes=["a", "b"], ks=(3,))
         >>> records[0]["protocol"], records[0]["value"]
-        ('k=3', 1.0)
+        ('clean k=3', 1.0)
     """
     train = match_labels(train_features, train_labels, classes=classes, part="train")
     test = match_labels(test_features, test_labels, classes=classes, part="test")
@@ -74,7 +74,7 @@ def knn(
         record
         for k in used
         for record in accuracy_records(
-            predicted[k].numpy(), test.classes, evaluation="knn", protocol=f"k={k}", classes=len(classes)
+            predicted[k].numpy(), test.classes, evaluation="knn", protocol=f"clean k={k}", classes=len(classes)
         )
     ]
 

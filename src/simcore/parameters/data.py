@@ -11,9 +11,11 @@ from simcore.parameters.base import Parameters
 class SourceParameters(Parameters):
     """A pool of images on disk."""
 
-    runtime_only: ClassVar[frozenset[str]] = frozenset({"verify_workers"})
+    runtime_only: ClassVar[frozenset[str]] = frozenset({"embeddings", "verify_workers"})
 
     source: str = Field(min_length=1)
+    # Read by the catalog entry `<pool>_embeddings`, from the command line.
+    embeddings: str | None = None
     max_rejected: float = Field(ge=0, le=1)
     verify: Literal["decode", "header"]
     verify_workers: PositiveInt

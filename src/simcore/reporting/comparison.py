@@ -51,7 +51,7 @@ def compare_arms(records: Iterable[Record], *, arms: Sequence[str], references: 
             differs within a measure.
 
     Example:
-        >>> base = {"arm": "x", "evaluation": "knn", "metric": "top1", "protocol": "k=20", "n": 1200}
+        >>> base = {"arm": "x", "evaluation": "knn", "metric": "top1", "protocol": "clean k=20", "n": 1200}
         >>> seeds = [{**base, "seed": 0, "value": 0.7}, {**base, "seed": 1, "value": 0.8}]
         >>> frame = compare_arms(seeds, arms=["x"])
         >>> frame[["arm", "mean", "n_seeds"]].values.tolist()
@@ -107,9 +107,9 @@ def pivot_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
         comparison: what `compare_arms` returns, or some of its rows.
 
     Example:
-        >>> base = {"evaluation": "knn", "metric": "top1", "protocol": "k=20", "n": 1200}
+        >>> base = {"evaluation": "knn", "metric": "top1", "protocol": "clean k=20", "n": 1200}
         >>> frame = compare_arms([{**base, "arm": "x", "seed": 0, "value": 0.7}], arms=["x"])
-        >>> pivot_comparison(frame).loc["X", "kNN, top-1 accuracy (k=20)"]
+        >>> pivot_comparison(frame).loc["X", "kNN, top-1 accuracy (clean k=20)"]
         '0.700 (1 seed)'
     """
     table: dict[str, dict[str, str]] = {}

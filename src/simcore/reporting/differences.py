@@ -69,7 +69,7 @@ def paired_differences(
         InputError: as in `compare_arms`.
 
     Example:
-        >>> base = {"evaluation": "knn", "metric": "top1", "protocol": "k=20", "n": 1200, "seed": 0}
+        >>> base = {"evaluation": "knn", "metric": "top1", "protocol": "clean k=20", "n": 1200, "seed": 0}
         >>> records = [{**base, "arm": "x", "value": 0.75}, {**base, "arm": "simcore", "value": 0.875}]
         >>> paired_differences(records, arms=["x", "simcore"])[["arm", "against", "mean"]].values.tolist()
         [['simcore', 'x', 0.125]]

@@ -143,10 +143,10 @@ def accuracy_figure(comparison: pd.DataFrame) -> go.Figure:
 
     Example:
         >>> from simcore.reporting.comparison import compare_arms
-        >>> record = {"arm": "x", "seed": 0, "evaluation": "knn", "metric": "top1", "protocol": "k=20"}
+        >>> record = {"arm": "x", "seed": 0, "evaluation": "knn", "metric": "top1", "protocol": "clean k=20"}
         >>> figure = accuracy_figure(compare_arms([{**record, "value": 0.75, "n": 1200}], arms=["x"]))
         >>> figure.layout.xaxis.title.text
-        'kNN, top-1 accuracy (k=20)'
+        'kNN, top-1 accuracy (clean k=20)'
     """
     panels = _headline_panels(comparison)
     if not panels:

@@ -59,6 +59,12 @@ class Plan:
         return next(step for step in self.steps if step.node == node)
 
 
+def _given_state(dataset: Any) -> str | None:
+    """Return the state of a dataset that is given from outside, whatever its pipeline would make; else None."""
+    outside_state = getattr(dataset, "outside_state", None)
+    return None if outside_state is None else outside_state()
+
+
 def _stored_state(name: str, catalog: CatalogProtocol) -> str:
     """Return the fingerprint of a dataset that this pipeline does not make.
 
@@ -67,6 +73,9 @@ def _stored_state(name: str, catalog: CatalogProtocol) -> str:
     dataset = catalog.get(name)
     if dataset is None:
         return f"nothing under {name}"
+    given = _given_state(dataset)
+    if given is not None:
+        return given
     record = read_record(dataset)
     if record is not None:
         return record.fingerprint
@@ -126,11 +135,13 @@ def make_plan(pipeline: Pipeline, catalog: CatalogProtocol, *, reuse: bool = Tru
         parts = {"code": code_fingerprint(node.func), "parameters": parameters, "inputs": inputs}
         fingerprint = value_fingerprint({**parts, "order": node.inputs})
         records: dict[str, Record | None] = {}
+        given = {name: _given_state(catalog.get(name)) for name in node.outputs}
         for name in node.outputs:
-            made[name] = output_fingerprint(fingerprint, name)
+            made[name] = given[name] or output_fingerprint(fingerprint, name)
             dataset = catalog.get(name)
-            records[name] = None if dataset is None else read_record(dataset)
-        fresh = (
+            records[name] = None if dataset is None or given[name] else read_record(dataset)
+        is_given = bool(given) and all(state is not None for state in given.values())
+        fresh = is_given or (
             reuse
             and bool(records)
             and all(record is not None and record.fingerprint == made[name] for name, record in records.items())

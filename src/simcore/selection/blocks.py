@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from simcore.errors import InputError
-from simcore.selection.rows import Block
+from simcore.selection.rows import Block, directionless
 from simcore.selection.similarity import grid_rows, paired_similarities, similarities
 
 # A float32 norm outside these bounds may have overflowed or lost digits; such blocks are taken to float64.
@@ -243,9 +243,3 @@ def _without(products: torch.Tensor, excluded: np.ndarray | None) -> torch.Tenso
     if excluded is not None and excluded.any():
         products[:, torch.from_numpy(excluded).to(products.device)] = -torch.inf
     return products
-
-
-def directionless(rows: torch.Tensor) -> np.ndarray:
-    """Return a (n,) mask of the rows that are zero or not finite."""
-    narrow = rows.to(torch.float32)
-    return (~torch.isfinite(narrow).all(dim=1) | (narrow == 0).all(dim=1)).cpu().numpy()

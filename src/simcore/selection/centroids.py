@@ -11,7 +11,7 @@ import torch
 
 from simcore.embeddings import Embeddings, open_embeddings
 from simcore.errors import InputError
-from simcore.selection.rows import check_rows
+from simcore.selection.rows import check_rows, directionless
 from simcore.selection.similarity import squared_norms
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def fit_clustering(
         )
     if n_redo < 1 or n_iterations < 1:
         raise InputError(f"`n_redo` is {n_redo} and `n_iterations` is {n_iterations}; both must be at least 1.")
-    rows = unit_target(target)
+    rows = unit_rows(target_rows(target)[0])
     if n_clusters is None or n_clusters >= len(rows):
         logger.info("Every one of the %d target images is a centroid (n_clusters=%s).", len(rows), n_clusters)
         return Clustering(rows, 0.0, np.ones(len(rows), dtype=np.int64), {"method": "every target image"})
@@ -110,8 +110,8 @@ def fit_clustering(
     )
 
 
-def unit_target(target: Target) -> np.ndarray:
-    """Return the target's rows as (n, d) float32 unit rows.
+def target_rows(target: Target) -> tuple[torch.Tensor, np.ndarray | None]:
+    """Return the target's rows as (n, d) float32, and their keys where it has some.
 
     Raises:
         InputError: there are no rows, or one is zero or not finite.
@@ -124,12 +124,17 @@ def unit_target(target: Target) -> np.ndarray:
     rows = check_rows(target, name="`target`").to("cpu", torch.float32)
     if len(rows) == 0:
         raise InputError("`target` has 0 rows; give at least one image.")
-    bad = ~torch.isfinite(rows).all(dim=1) | (rows == 0).all(dim=1)
-    if bool(bad.any()):
-        offset = int(bad.nonzero()[0])
+    bad = directionless(rows)
+    if bad.any():
+        offset = int(np.argmax(bad))
         who = f"index {offset:,}" if names is None else f"key `{names[offset]}`"
         raise InputError(f"The target row with {who} is zero or not finite, so it has no direction; remove it.")
-    wide = rows.double()
+    return rows, names
+
+
+def unit_rows(rows: torch.Tensor) -> np.ndarray:
+    """Return `rows` at unit length, (n, d) float32."""
+    wide = rows.to(torch.float64)
     return (wide / squared_norms(wide).sqrt()[:, None]).float().numpy()
 
 
@@ -147,8 +152,7 @@ def _kmeans(rows: np.ndarray, n_clusters: int, *, seed: int, n_redo: int, n_iter
         init_method=faiss.ClusteringInitMethod_KMEANS_PLUS_PLUS,
     )
     kmeans.train(np.ascontiguousarray(rows))
-    wide = torch.from_numpy(kmeans.centroids).double()
-    return (wide / squared_norms(wide).sqrt()[:, None]).float().numpy()
+    return unit_rows(torch.from_numpy(kmeans.centroids))
 
 
 def _nearest(rows: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,15 +1,13 @@
 """Why an image was picked: its round, its centroid, and the target images it is like."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
-from simcore.embeddings import Embeddings, open_embeddings
 from simcore.errors import InputError
-from simcore.selection.centroids import Target, unit_target
+from simcore.selection.centroids import Target, target_rows
 from simcore.selection.similarity import grid_rows, similarities
 
 _STEP = 1024
@@ -53,12 +51,8 @@ def nearest_targets(rows: np.ndarray | torch.Tensor, target: Target, *, n_neares
         >>> nearest_targets(np.array([[1.0, 0.2]]), np.eye(2), n_nearest=1)["target"].tolist()
         [0]
     """
-    names = None
-    if isinstance(target, str | Path):
-        target = open_embeddings(target)
-    if isinstance(target, Embeddings):
-        names = target.keys()
-    right = grid_rows(torch.from_numpy(unit_target(target)))
+    target_tensor, names = target_rows(target)
+    right = grid_rows(target_tensor)
     left = torch.as_tensor(rows)
     if left.ndim != 2 or left.shape[1] != right.shape[1]:  # noqa: PLR2004
         raise InputError(

@@ -94,7 +94,9 @@ def _recorded(selection: Selection) -> Iterator[Round]:
             yield _whole(selection, part, float(value))
         else:
             yield Round(selection.indices[part], centroids[part], scores[part], float(value))
-    if selection.stopped_by != "exhausted":
+    certificate = selection.certificate
+    known = len(selection) + len(certificate.unkept.get("position", []))
+    if known < certificate.n_openset - certificate.n_excluded:
         raise InputError(
             f"The replay needs a round after {len(trace):,}, where the run stopped by {selection.stopped_by} with "
             f"{len(selection):,} images; run `select_coreset` with a larger `budget` and `stop=None`, then replay that."

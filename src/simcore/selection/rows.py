@@ -77,3 +77,9 @@ def check_positions(values: Sequence[Any], n_rows: int | None) -> list[int]:
             )
         positions.append(int(value))
     return positions
+
+
+def directionless(rows: torch.Tensor) -> np.ndarray:
+    """Return a (n,) mask of the rows that are zero or not finite."""
+    narrow = rows.to(torch.float32)
+    return (~torch.isfinite(narrow).all(dim=1) | (narrow == 0).all(dim=1)).cpu().numpy()

@@ -45,7 +45,7 @@ def check_rules(budget: float | None, stop: Stop | None, truncate: Truncate, n_t
     if budget is not None:
         if isinstance(budget, bool) or not isinstance(budget, int | float | np.integer | np.floating):
             raise InputError(
-                f"`budget` is {budget!r}; give a number of images (int), a share of the open-set (float below 1) or None."
+                f"`budget` is {budget!r}; give a number of images (int), a share of the open-set (float < 1) or None."
             )
         whole = isinstance(budget, int | np.integer)
         if not budget > 0:

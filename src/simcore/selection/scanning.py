@@ -7,12 +7,11 @@ import numpy as np
 import torch
 
 from simcore.errors import InputError
-from simcore.selection.blocks import directionless
 from simcore.selection.candidates import Candidates
 from simcore.selection.forecast import Forecast, sample_size
 from simcore.selection.lists import CandidateLists, centroid_fingerprint
 from simcore.selection.passes import Sweep
-from simcore.selection.rows import check_rows
+from simcore.selection.rows import check_rows, directionless
 from simcore.selection.similarity import grid_rows
 from simcore.selection.sources import OpenSet, Source, open_source
 

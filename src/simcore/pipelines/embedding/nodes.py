@@ -32,5 +32,6 @@ def embed(
         batch_size=embedding.batch_size,
         rows_per_shard=embedding.rows_per_shard,
         device=choose_device(runtime.device),
+        source="+".join(sorted(train["source"].unique())),
         show_progress=True,
     )

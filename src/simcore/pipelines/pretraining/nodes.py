@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from simcore.backbones import Encoder
+from simcore.errors import InputError
 from simcore.images import ImageStore
 from simcore.parameters import ImageParameters, PretrainingParameters, RuntimeParameters
 from simcore.pipelines.training import train_encoder
@@ -23,6 +24,12 @@ def take_target(target_manifest: pd.DataFrame) -> pd.DataFrame:
 
 def join_coreset(target_manifest: pd.DataFrame, openset_manifest: pd.DataFrame, coreset: pd.DataFrame) -> pd.DataFrame:
     """Return the training set of an arm X + coreset: every image once, as in the paper (X is not up-weighted)."""
+    unknown = coreset.loc[~coreset["key"].isin(openset_manifest["key"]), "key"]
+    if len(unknown):
+        raise InputError(
+            f"{len(unknown)} of {len(coreset)} coreset keys are not in the open-set's manifest, the first is "
+            f"{unknown.iloc[0]!r}; embeddings and images must use the same keys."
+        )
     picked = openset_manifest[openset_manifest["key"].isin(coreset["key"])]
     joined = pd.concat([take_target(target_manifest), _qualify(picked, pool="openset")])
     return joined.sort_values("key", ignore_index=True)

@@ -11,20 +11,14 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 pick_coreset,
-                inputs=[
-                    "centroids",
-                    "openset_embeddings",
-                    "target_manifest",
-                    "openset_manifest",
-                    "params:selection",
-                ],
+                inputs=["centroids", "openset_embeddings", "params:selection"],
                 outputs=["coreset_simcore", "trace", "certificate", "coreset_by_centroid"],
                 name="pick_coreset",
                 tags="cpu",
             ),
             Node(
                 pick_random,
-                inputs=["openset_embeddings", "coreset_simcore", "openset_manifest", "params:selection"],
+                inputs=["openset_embeddings", "coreset_simcore", "params:selection"],
                 outputs="coreset_random",
                 name="pick_random",
                 tags="cpu",
