@@ -123,6 +123,16 @@ def test_embedding_rows_are_the_encoders_output_for_their_keys(finished: Path) -
         )
 
 
+def test_every_pick_is_explained_by_target_images(finished: Path) -> None:
+    explanations = pd.read_parquet(newest(finished, "explanations.parquet"))
+    coreset = pd.read_parquet(newest(finished, "coreset_simcore.parquet"))
+    target = pd.read_parquet(newest(finished, "target_manifest.parquet"))
+    assert explanations.groupby("key").size().eq(3).all()
+    assert set(explanations["key"]) == set(coreset["key"])
+    assert set(explanations["target"]) <= set(target.loc[target["split"] == "train", "key"])
+    assert explanations.groupby("key")["target_similarity"].is_monotonic_decreasing.all()
+
+
 def test_metrics_name_arm_seed_and_protocol(finished: Path) -> None:
     records = json.loads(newest(finished, "metrics_simcore.json").read_text())
     assert {record["arm"] for record in records} == {"simcore"}
@@ -196,7 +206,7 @@ def test_changed_data_remake_everything_that_rests_on_them(
     caplog.clear()
     with caplog.at_level(logging.INFO):
         run_here(copy, params=params, pipeline_names=chain)
-    assert set(ran(caplog)) == {"ingest_openset", "embed_openset", "pick_coreset", "pick_random"}
+    assert set(ran(caplog)) == {"ingest_openset", "embed_openset", "pick_coreset", "pick_random", "explain_coreset"}
     assert len(open_embeddings(newest(copy, "openset_embeddings"))) == len(openset) - 100
 
 
@@ -269,4 +279,4 @@ def test_selection_on_own_embeddings_needs_no_images(tmp_path: Path, caplog: pyt
     caplog.clear()
     with caplog.at_level(logging.INFO):
         run_here(tmp_path / "root", params=params, pipeline_names=["clustering", "selection"])
-    assert set(ran(caplog)) == {"pick_coreset", "pick_random"}
+    assert set(ran(caplog)) == {"pick_coreset", "pick_random", "explain_coreset"}

@@ -34,6 +34,7 @@ class SelectionParameters(Parameters):
     keep_failing_round: bool
     truncate: Literal["similarity", "random"] | None
     seed: int
+    explained_by: PositiveInt
 
     @field_validator("budget")
     @classmethod

@@ -7,7 +7,7 @@ import pandas as pd
 from simcore.embeddings import Embeddings
 from simcore.errors import InputError
 from simcore.parameters import SelectionParameters
-from simcore.selection import Clustering, Selection, StopRule, select_coreset, select_random
+from simcore.selection import Clustering, Selection, StopRule, nearest_targets, select_coreset, select_random
 
 
 def _frame(selection: Selection, openset_embeddings: Embeddings) -> pd.DataFrame:
@@ -43,6 +43,20 @@ def pick_coreset(
             "`selection.budget`."
         )
     return _frame(picked, openset_embeddings), picked.trace, picked.certificate.to_dict(), picked.by_centroid()
+
+
+def explain_coreset(
+    coreset: pd.DataFrame,
+    openset_embeddings: Embeddings,
+    target_embeddings: Embeddings,
+    selection: SelectionParameters,
+) -> pd.DataFrame:
+    """Return why each image was picked: its round, centroid and similarity, and the target images nearest to it."""
+    rows = openset_embeddings.take(coreset["position"].to_numpy())
+    nearest = nearest_targets(rows, target_embeddings, n_nearest=selection.explained_by)
+    picks = coreset[["key", "round", "centroid", "similarity"]].reset_index(drop=True)
+    named = nearest.rename(columns={"similarity": "target_similarity"})
+    return picks.merge(named, left_index=True, right_on="row").drop(columns="row").reset_index(drop=True)
 
 
 def pick_random(openset_embeddings: Embeddings, coreset: pd.DataFrame, selection: SelectionParameters) -> pd.DataFrame:

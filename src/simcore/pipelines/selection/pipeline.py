@@ -2,11 +2,11 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from simcore.pipelines.selection.nodes import pick_coreset, pick_random
+from simcore.pipelines.selection.nodes import explain_coreset, pick_coreset, pick_random
 
 
 def create_pipeline() -> Pipeline:
-    """Return the stage: peel the coreset off the open-set, and draw as many images at random."""
+    """Return the stage: peel the coreset off the open-set, explain it, and draw as many images at random."""
     return Pipeline(
         [
             Node(
@@ -14,6 +14,13 @@ def create_pipeline() -> Pipeline:
                 inputs=["centroids", "openset_embeddings", "params:selection"],
                 outputs=["coreset_simcore", "trace", "certificate", "coreset_by_centroid"],
                 name="pick_coreset",
+                tags="cpu",
+            ),
+            Node(
+                explain_coreset,
+                inputs=["coreset_simcore", "openset_embeddings", "target_embeddings", "params:selection"],
+                outputs="explanations",
+                name="explain_coreset",
                 tags="cpu",
             ),
             Node(
