@@ -14,9 +14,8 @@ STAMP := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | cksum
 # Nothing is sent anywhere: MLflow's telemetry starts before any setting of the project is read.
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
+export MLFLOW_LOGGING_LEVEL := WARNING
 export KEDRO_LOGGING_CONFIG := $(CURDIR)/conf/logging.yml
-# MLflow and kedro-viz warn about their own internals at every start.
-export PYTHONWARNINGS := ignore
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.machine import describe_machine, write_result
+from benchmarks.machine import write_result
 
 PROBE = """
 import json, sys, time
@@ -61,7 +61,6 @@ def main() -> None:
     write_result(
         "main_job",
         {
-            "machine": describe_machine(),
             "runs": 1,
             "first_seconds": round(first["wall"], 1),
             "startup_seconds": round(first["startup"], 1),

@@ -1,20 +1,17 @@
 """Project settings: https://docs.kedro.org/en/stable/configure/configuration_basics/."""
 
+import logging
 import os
-import warnings
 from pathlib import Path
 
+import kedro_mlflow
 from kedro.utils import find_kedro_project
 
 from simcore.hooks import ParametersHook, TrackingHook
 from simcore.session import SimCoreSession
 
-# Before MLflow is imported: nothing is sent anywhere, and it talks only when something is wrong.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-with warnings.catch_warnings(record=True):
-    # It warns about type hints of its own classes, whatever the filters say; kedro-mlflow would import it next.
-    import mlflow.pyfunc  # noqa: F401
+# kedro-mlflow sets its own logger to INFO when it is imported; conf/logging.yml cannot reach it before.
+logging.getLogger(kedro_mlflow.__name__).setLevel(logging.WARNING)
 
 
 def _from_root(path: str) -> str:

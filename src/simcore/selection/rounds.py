@@ -112,6 +112,8 @@ class Peeler:
         self._open(candidates)
 
     def _open(self, candidates: Candidates) -> None:
+        # An empty list would ask for new ones forever.
+        assert candidates.lengths.min() > 0, "a pass gave an empty candidate list"
         self._candidates = candidates
         self._used = np.zeros(len(candidates.lengths), dtype=np.int64)
         if candidates.n_rows <= max(_MAX_MARKS, len(candidates.positions)):
