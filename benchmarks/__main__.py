@@ -1,27 +1,31 @@
 """Run measurements and rewrite docs/benchmarks.md: `python -m benchmarks [name …]`, all of them without a name."""
 
 import argparse
-import importlib
 import pkgutil
+import subprocess
 import sys
 
 import benchmarks
 from benchmarks.tables import write_document
 
-NOT_MEASUREMENTS = {"__main__", "machine", "tables"}
+NOT_MEASUREMENTS = {"__main__", "tables"}
 
 
 def main() -> int:
-    """Run what was asked for; return the exit code."""
-    names = sorted(m.name for m in pkgutil.iter_modules(benchmarks.__path__) if m.name not in NOT_MEASUREMENTS)
+    """Run what was asked for, each in a process of its own, and rewrite the tables."""
+    found = (module.name for module in pkgutil.iter_modules(benchmarks.__path__))
+    names = sorted(name for name in found if name not in NOT_MEASUREMENTS and not name.startswith("_"))
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*names, []], help=", ".join(names))
+    parser.add_argument("names", nargs="*", help=", ".join(names))
     parser.add_argument("--tables", action="store_true", help="only rewrite the document from the stored results")
     asked = parser.parse_args()
+    unknown = sorted(set(asked.names) - set(names))
+    if unknown:
+        parser.error(f"no measurement is called {', '.join(unknown)}; there are {', '.join(names)}")
     if not asked.tables:
         for name in asked.names or names:
-            print(f"measuring {name} …")
-            importlib.import_module(f"benchmarks.{name}").main()
+            print(f"measuring {name} …", flush=True)
+            subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
     write_document()
     return 0
 

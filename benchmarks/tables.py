@@ -5,32 +5,31 @@ import re
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import RESULTS
+from benchmarks._machine import RESULTS
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, dict) and "median_s" in value:
+        return f"{value['median_s']:.3g} ({value['min_s']:.3g} to {value['max_s']:.3g}, n={value['n']})"
     if isinstance(value, float):
         return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-    if isinstance(value, list):
-        return " to ".join(_cell(item) for item in value)
-    return str(value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def render(result: dict[str, Any]) -> str:
-    """Return a result as Markdown: its rows as a table, and a line on the machine.
+def render(record: dict[str, Any]) -> str:
+    """Return a stored result as Markdown: its rows as a table; settings, machine, versions and date below.
 
-    A result holds `machine`, and either `rows` (a list of equal dictionaries) or plain figures.
+    Times are medians in seconds with their spread and number of runs.
     """
-    rows = result.get("rows")
-    if rows is None:
-        rows = [{"figure": name, "value": value} for name, value in result.items() if name != "machine"]
-    header = list(rows[0])
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    lines += ["| " + " | ".join(_cell(row[name]) for name in header) + " |" for row in rows]
-    machine = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
-    return "\n".join(lines) + f"\n\n*{machine}*"
+    rows = record["rows"]
+    header = list(dict.fromkeys(name for row in rows for name in row))
+    lines = ["| " + " | ".join(name.replace("_", " ") for name in header) + " |", "|" + "---|" * len(header)]
+    lines += ["| " + " | ".join(_cell(row.get(name, "")) for name in header) + " |" for row in rows]
+    facts = {**record["settings"], **record["machine"], **record["versions"]}
+    words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
+    return "\n".join(lines) + f"\n\n*{record['date']}: {words}.*"
 
 
 def write_document() -> None:
@@ -41,6 +40,8 @@ def write_document() -> None:
         block = f"<!-- {name} -->\n{render(json.loads(path.read_text()))}\n<!-- /{name} -->"
         pattern = re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
         if not pattern.search(text):
-            raise SystemExit(f"docs/benchmarks.md has no place for {name}: add <!-- {name} --><!-- /{name} --> with words")
+            raise SystemExit(
+                f"docs/benchmarks.md has no place for {name}: add <!-- {name} --><!-- /{name} --> with words"
+            )
         text = pattern.sub(lambda _, block=block: block, text)
     DOCUMENT.write_text(text, encoding="utf-8")

@@ -21,6 +21,8 @@ from simcore.selection.sources import Source, StreamSource
 
 # What a block and its products may take: near the caches of a CPU core, and enough to fill a GPU.
 _BLOCK_BYTES = {"cpu": 2 * 2**20, "cuda": 512 * 2**20}
+# Pairs that are held at least before they are cut to what the lists want.
+_MIN_PAIRS = 1 << 16
 # Blocks that a thread takes at a time: their few surviving rows are scored together.
 _BLOCKS_A_TASK = 16
 
@@ -80,7 +82,9 @@ class Sweep:
             InputError: no image may be a candidate, or one has no direction.
         """
         self.passes += 1
-        buffer = PairBuffer(depths, floors.copy(), ranks=self._source.ranks, limit=max(1 << 16, 2 * int(depths.sum())))
+        buffer = PairBuffer(
+            depths, floors.copy(), ranks=self._source.ranks, limit=max(_MIN_PAIRS, 2 * int(depths.sum()))
+        )
         n_rows = n_allowed = 0
         for block, mask, found in self._found(buffer, taken):
             n_rows = block.start + len(block.rows)
