@@ -32,11 +32,11 @@ class SimCoreSession(KedroSession):
             ClickException: On the command line, for errors that the project raises on purpose; scripts get
                 the project's error itself.
         """
-        runner = kwargs.pop("runner", None)
+        runner = kwargs.get("runner")
         if runner is None or type(runner) is SequentialRunner:
-            runner = ReuseRunner(is_async=getattr(runner, "_is_async", False))
+            kwargs["runner"] = ReuseRunner(is_async=getattr(runner, "_is_async", False))
         try:
-            return super().run(*args, runner=runner, **kwargs)
+            return super().run(*args, **kwargs)
         except KeyboardInterrupt as interrupt:
             # Kedro tells its hooks about exceptions only; tracking must not leave runs open.
             self._hook_manager.hook.on_pipeline_error(
