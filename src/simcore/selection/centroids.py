@@ -37,7 +37,7 @@ class Clustering:
 
 
 def fit_centroids(
-    target: Target, *, n_clusters: int | None = 100, seed: int = 0, n_redo: int = 3, n_iterations: int = 50
+    target: Target, *, n_clusters: int | None = 100, seed: int = 0, n_redo: int = 10, n_iterations: int = 50
 ) -> np.ndarray:
     """Return the target's centroids, (k, d) float32 unit rows; `fit_clustering` gives the details as well.
 
@@ -60,7 +60,7 @@ def fit_centroids(
 
 
 def fit_clustering(
-    target: Target, *, n_clusters: int | None = 100, seed: int = 0, n_redo: int = 3, n_iterations: int = 50
+    target: Target, *, n_clusters: int | None = 100, seed: int = 0, n_redo: int = 10, n_iterations: int = 50
 ) -> Clustering:
     """Return spherical k-means of the target's unit rows (faiss), as in the paper's section on iterative sampling.
 
