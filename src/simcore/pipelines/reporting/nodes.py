@@ -2,7 +2,10 @@
 
 import os
 import platform
+import shlex
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -140,6 +143,13 @@ def draw_gallery_picture(
     return draw_gallery(by_centroid)
 
 
+def _command() -> str:
+    """Return the command that was typed, or the plain one where a script runs the pipeline."""
+    program = Path(sys.argv[0])
+    typed = program.name == "kedro" or program.parent.name == "kedro"  # the script, or `python -m kedro`
+    return shlex.join(["kedro", *sys.argv[1:]]) if typed else "kedro run"
+
+
 def _stage_seconds(made: dict[str, dict[str, Any]]) -> dict[str, float]:
     """Return the seconds of each stage's nodes, once a node: its last artefact stands for it."""
     return {stage: sum(made[name]["seconds"] for name in names if name in made) for stage, names in _TIMED.items()}
@@ -203,7 +213,7 @@ def write_report(
     report = Report(
         title="SimCore: which open-set images help this target",
         answer=state_answer(selection, purity=purity, finding=findings[0]),
-        command="kedro run",
+        command=_command(),
         data=[
             *describe_data(target_manifest, target_rejected, name="target"),
             *describe_data(openset_manifest, openset_rejected, name="open-set"),
