@@ -1,5 +1,6 @@
+from unittest import mock
+
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,15 +30,6 @@ def test_lists_are_sorted_by_score_then_rank(lengths, seed, near, ranked):
     assert (positions.tolist(), scores.tolist()) == wanted
 
 
-def test_long_lists_are_sorted_by_threads(monkeypatch):
-    monkeypatch.setattr(candidates, "_PLACES", 64)
-    rng = np.random.default_rng(0)
-    scores, positions = rng.random(300), np.arange(300)
-    expected = [np.sort(part)[::-1].tolist() for part in np.split(scores, [40, 40, 120])]
-    sort_lists(np.array([40, 0, 80, 180]), positions, scores, ranks=None)
-    assert [part.tolist() for part in np.split(scores, [40, 40, 120])] == expected
-
-
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_buffer_keeps_the_best_whatever_it_had_to_drop(data):
@@ -65,13 +57,18 @@ def test_a_buffer_keeps_the_best_whatever_it_had_to_drop(data):
         assert len(got) >= min(depths[q], len(pairs))
 
 
-@pytest.mark.parametrize("long_run", [1, 10**9])
-def test_both_ways_of_grouping_agree(long_run, monkeypatch):
-    monkeypatch.setattr(candidates, "_LONG_RUN", long_run if long_run > 1 else 0)
-    buffer = PairBuffer(np.array([9, 9]), np.full(2, -np.inf), ranks=None, limit=100)
-    buffer.add(np.array([2, 1]), np.array([0, 1, 1]), np.array([0.1, 0.2, 0.3]))
-    buffer.add(np.array([0, 2]), np.array([2, 3]), np.array([0.4, 0.5]))
-    starts, lengths, positions, scores = buffer.lists()
-    assert (starts.tolist(), lengths.tolist()) == ([0, 2], [2, 3])
-    assert positions.tolist() == [1, 0, 3, 2, 1]
-    assert scores.tolist() == [0.2, 0.1, 0.5, 0.4, 0.3]
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 5), st.booleans())
+def test_long_and_short_runs_are_sorted_alike(seed, n_lists, n_parts, ranked):
+    results = []
+    for long_run in (0, 10**9):
+        rng = np.random.default_rng(seed)
+        ranks = rng.permutation(100) if ranked else None
+        with mock.patch.object(candidates, "_LONG_RUN", long_run):
+            buffer = PairBuffer(np.full(n_lists, 9), np.full(n_lists, -np.inf), ranks=ranks, limit=10**6)
+            for part in range(n_parts):
+                lengths = rng.integers(0, 5, size=n_lists)
+                positions = np.concatenate([5 * part + np.arange(length) for length in lengths])
+                buffer.add(lengths, positions, rng.integers(-2, 3, size=lengths.sum()) / 2)
+            results.append([part.tolist() for part in buffer.lists()])
+    assert results[0] == results[1]

@@ -7,19 +7,12 @@ import numpy as np
 import torch
 
 from simcore.errors import InputError
+from simcore.selection.bounding import Products
 from simcore.selection.rows import Block, directionless
 from simcore.selection.similarity import grid_rows, paired_similarities, similarities
 
-# A float32 norm outside these bounds may have overflowed or lost digits; such blocks are taken to float64.
-_SAFE_NORM = (1e-15, 1e15)
-# No similarity is below -1: this bound keeps every pair but those of excluded rows, whose products are -inf.
-_NO_BOUND = -2.0
-# Centroids are divided by their bounds where all are above this; smaller ones would blow up the roundings.
-_LEAST_BOUND = 2.0**-10
 # A dense float64 product is taken where it computes fewer than this many entries for each that is needed.
 _DENSE_COST = 40
-# From this share of needed rows on, leaving the others out costs more than it saves.
-_NEARLY_ALL = 0.7
 # Pairs are scored in pieces of 1 MiB a side.
 _PAIR_ENTRIES = 1 << 17
 
@@ -39,26 +32,20 @@ class Found:
 
 
 @dataclass(frozen=True, eq=False)
-class _Hits:
-    """Pairs of one piece that wait for their exact score."""
-
-    lengths: np.ndarray
-    offsets: np.ndarray
-    places: np.ndarray
-    rows: torch.Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class _Bounds:
-    """What a product must reach.
+class _Candidates:
+    """Rows of one piece that may have a pair, waiting to be looked at together with those of other pieces.
 
     Attributes:
-        values: (k, 1) float32, on similarities.
-        scaled: (k, d) centroids divided by `values`; None where a bound is not positive.
+        offsets: (u,) where they stand in the block.
+        rows: (u, d) as they came.
+        products: (k, u) float32.
+        least: what a product must reach, broadcast against `products`.
     """
 
-    values: torch.Tensor
-    scaled: torch.Tensor | None
+    offsets: torch.Tensor
+    rows: torch.Tensor
+    products: torch.Tensor
+    least: torch.Tensor
 
 
 class BlockWorker:
@@ -83,10 +70,8 @@ class BlockWorker:
     ) -> None:
         self._fast, self._grid, self._margin = fast, grid, margin
         self._piece_rows, self._name_of = piece_rows, name_of
-        n_centroids, dim = fast.shape
-        self._rows = torch.empty((piece_rows, dim), device=fast.device)
-        self._room = torch.empty(n_centroids * piece_rows, device=fast.device)
-        self._centroids = np.arange(n_centroids)
+        self._products = Products(fast, margin, piece_rows=piece_rows)
+        self._centroids = np.arange(len(fast))
 
     def find(self, block: Block, banned: np.ndarray | None, floors: np.ndarray, depths: np.ndarray) -> Found:
         """Return the pairs of `block` that reach `floors`.
@@ -103,90 +88,53 @@ class BlockWorker:
             InputError: a row that may be picked is zero or not finite.
         """
         parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        waiting: list[_Hits] = []
-        bounds = self._bounds(floors)
+        waiting: list[_Candidates] = []
+        n_waiting = 0
+        bounds = self._products.bounds(floors)
         for start in range(0, len(block.rows), self._piece_rows):
             piece = slice(start, start + self._piece_rows)
-            rows, excluded = block.rows[piece], None if banned is None else banned[piece]
+            rows, excluded = block.rows[piece], None
+            if banned is not None and banned[piece].any():
+                excluded = torch.from_numpy(banned[piece]).to(self._grid.device)
             if np.isneginf(floors).any():
                 self._raise_missing_floors(self._similar(block, piece, excluded), floors, depths)
-                bounds = self._bounds(floors)
-            products, least = self._bounded(block, piece, excluded, bounds)
-            used = (products.amax(dim=0) >= least).nonzero()[:, 0] if least.ndim == 1 else None
-            if used is not None and len(used) == 0:
-                continue
-            if used is None or len(used) > _NEARLY_ALL * len(rows):
-                # A dense piece is scored at once: its rows need not be kept.
-                parts += self._scored(waiting)
-                parts += self._scored([self._hits(products >= least, rows, start, None)])
-                waiting = []
+                bounds = self._products.bounds(floors)
+            reaching = self._products.reaching(rows, bounds, excluded)
+            if reaching is None:
+                # A bound that is not positive, or norms that float32 cannot hold: the long way.
+                similar = self._similar(block, piece, excluded)
+                used = (similar >= bounds.values).any(dim=0).nonzero()[:, 0]
+                products, least = similar.index_select(1, used), bounds.values
             else:
-                reached = products.index_select(1, used) >= least.index_select(0, used)
-                waiting.append(self._hits(reached, rows.index_select(0, used.to(rows.device)), start, used))
+                used, products, least = reaching
+            if len(used) == 0:
+                continue
+            found = _Candidates(used + start, rows.index_select(0, used.to(rows.device)), products, least)
+            if reaching is None:
+                parts += [*self._scored(waiting), *self._scored([found])]
+                waiting, n_waiting = [], 0
+                continue
+            waiting.append(found)
+            n_waiting += len(used)
+            if n_waiting >= self._piece_rows:
+                parts += self._scored(waiting)
+                waiting, n_waiting = [], 0
         return Found(parts + self._scored(waiting), floors)
 
-    def _bounds(self, floors: np.ndarray) -> "_Bounds":
-        # One margin for the product and one for the roundings of the bound itself.
-        bounds = torch.from_numpy(np.maximum(floors - 2 * self._margin, _NO_BOUND)).to(self._fast)[:, None]
-        return _Bounds(bounds, self._fast / bounds if float(bounds.min()) > _LEAST_BOUND else None)
-
-    def _bounded(
-        self, block: Block, piece: slice, excluded: np.ndarray | None, bounds: "_Bounds"
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return `(products, least)`: a pair may reach its floor where its product is at least `least`.
-
-        `⟨c, x⟩ / ‖x‖ ≥ b` is `⟨c / b, x⟩ ≥ ‖x‖` where the bounds are positive: the products need no scaling, and their
-        maximum over the centroids tells in one pass which few rows need a closer look.
-        """
-        if bounds.scaled is None:
-            return self._similar(block, piece, excluded), bounds.values
-        products, norms = self._products(bounds.scaled, block.rows[piece])
-        if norms is None:
-            return self._similar(block, piece, excluded), bounds.values
-        return _without(products, excluded), norms
-
-    def _similar(self, block: Block, piece: slice, excluded: np.ndarray | None) -> torch.Tensor:
-        """Return the (k, n) similarities to within the margin."""
+    def _similar(self, block: Block, piece: slice, excluded: torch.Tensor | None) -> torch.Tensor:
+        """Return the (k, n) similarities to within the margin, -inf for excluded rows."""
         rows = block.rows[piece]
-        products, norms = self._products(self._fast, rows)
-        if norms is None:
+        similar = self._products.similar(rows)
+        if similar is None:
             self._refuse_directionless(block, piece, excluded)
-            products.copy_(similarities(self._grid, grid_rows(rows.to(products.device))))
-        else:
-            products.div_(norms)
-        return _without(products, excluded)
+            similar = similarities(self._grid, grid_rows(rows.to(self._grid.device))).to(torch.float32)
+        return similar if excluded is None else similar.masked_fill_(excluded, -torch.inf)
 
-    def _products(self, left: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return the (k, n) float32 products with `left`, and the rows' norms; None if these are not safe."""
-        room = self._rows[: len(rows)]
-        products = self._room[: len(left) * len(rows)].view(len(left), len(rows))
-        if rows.dtype != torch.float32 or rows.device != room.device:
-            rows = room.copy_(rows)
-        norms = torch.linalg.vector_norm(rows, dim=1)
-        low, high = torch.aminmax(norms)
-        if not (float(low) > _SAFE_NORM[0] and float(high) < _SAFE_NORM[1]):
-            return products, None
-        return torch.mm(left, rows.T, out=products), norms
-
-    def _hits(self, reached: torch.Tensor, rows: torch.Tensor, start: int, used: torch.Tensor | None) -> "_Hits":
-        """Return the pairs marked in `reached` (k, u), of which column i is row `used[i]` of the piece at `start`."""
-        if reached.device.type == "cpu":
-            # NumPy looks for set bytes several times as fast as torch.
-            hits = np.flatnonzero(reached.numpy())
-        else:
-            hits = reached.reshape(-1).nonzero()[:, 0].cpu().numpy()
-        # They come row by row, that is centroid by centroid.
-        firsts = self._centroids * reached.shape[1]
-        lengths = np.diff(np.searchsorted(hits, np.append(firsts, reached.numel())))
-        places = hits - np.repeat(firsts, lengths)
-        offsets = places if used is None else used.cpu().numpy()[places]
-        return _Hits(lengths, offsets + start, places, rows)
-
-    def _refuse_directionless(self, block: Block, piece: slice, excluded: np.ndarray | None) -> None:
+    def _refuse_directionless(self, block: Block, piece: slice, excluded: torch.Tensor | None) -> None:
         rows = block.rows[piece]
         bad = directionless(rows)
         if excluded is not None:
-            bad &= ~excluded
+            bad &= ~excluded.cpu().numpy()
         if bad.any():
             offset = int(np.argmax(bad))
             what = "zero" if bool((rows[offset] == 0).all()) else "not finite (NaN or infinite)"
@@ -202,44 +150,45 @@ class BlockWorker:
         if depth < similar.shape[1]:
             chosen = similar[torch.from_numpy(missing).to(similar.device)]
             values = torch.topk(chosen, depth, dim=1).values[:, -1].double().cpu().numpy()
-            floors[missing] = np.where(values > _NO_BOUND, values - self._margin, -np.inf)
+            # Fewer images than that may be allowed here.
+            floors[missing] = np.where(np.isfinite(values), values - self._margin, -np.inf)
 
-    def _scored(self, waiting: list[_Hits]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Return the parts with the deciding similarity of each pair."""
+    def _scored(self, waiting: list[_Candidates]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Return the pairs that reach what they must as one part with their deciding similarities; none for no rows."""
         if not waiting:
             return []
-        device = self._grid.device
-        rows = waiting[0].rows if len(waiting) == 1 else torch.cat([hits.rows for hits in waiting])
-        grid = grid_rows(rows.to(device))
-        counts = [len(hits.rows) for hits in waiting]
-        dense = sum(len(hits.offsets) for hits in waiting) * _DENSE_COST > len(grid) * len(self._grid)
-        scores = self._dense_scores(waiting, grid, counts) if dense else self._pair_scores(waiting, grid, counts)
-        return [(hits.lengths, hits.offsets, part) for hits, part in zip(waiting, scores, strict=True)]
+        one = len(waiting) == 1
+        products = waiting[0].products if one else torch.cat([found.products for found in waiting], dim=1)
+        least = waiting[0].least if one else torch.cat([found.least for found in waiting])
+        rows = waiting[0].rows if one else torch.cat([found.rows for found in waiting])
+        offsets = torch.cat([found.offsets for found in waiting]).cpu().numpy()
+        hits = _flat_nonzero(products >= least)
+        # They come row by row of the products, that is centroid by centroid.
+        firsts = self._centroids * len(offsets)
+        lengths = np.diff(np.searchsorted(hits, np.append(firsts, products.numel())))
+        places = hits - np.repeat(firsts, lengths)
+        grid = grid_rows(rows.to(self._grid.device))
+        if len(hits) * _DENSE_COST > products.numel():
+            scores = similarities(self._grid, grid).reshape(-1).take(torch.from_numpy(hits).to(grid.device))
+        else:
+            scores = self._pair_scores(np.repeat(self._centroids, lengths), grid, places)
+        return [(lengths, offsets[places], scores.cpu().numpy())]
 
-    def _dense_scores(self, waiting: list[_Hits], grid: torch.Tensor, counts: list[int]) -> list[np.ndarray]:
-        scores = []
-        for hits, part in zip(waiting, grid.split(counts), strict=True):
-            places = np.repeat(self._centroids * len(part), hits.lengths) + hits.places
-            products = similarities(self._grid, part).reshape(-1)
-            scores.append(products.take(torch.from_numpy(places).to(grid.device)).cpu().numpy())
-        return scores
-
-    def _pair_scores(self, waiting: list[_Hits], grid: torch.Tensor, counts: list[int]) -> list[np.ndarray]:
-        firsts = np.cumsum(counts) - counts
-        left = np.concatenate([np.repeat(self._centroids, hits.lengths) for hits in waiting])
-        right = np.concatenate([hits.places + first for hits, first in zip(waiting, firsts, strict=True)])
-        scores = np.empty(len(left))
+    def _pair_scores(self, centroids: np.ndarray, grid: torch.Tensor, places: np.ndarray) -> torch.Tensor:
+        left, right = (torch.from_numpy(numbers).to(grid.device) for numbers in (centroids, places))
+        scores = torch.empty(len(left), dtype=torch.float64, device=grid.device)
         step = max(1, _PAIR_ENTRIES // grid.shape[1])
         for start in range(0, len(left), step):
             part = slice(start, start + step)
-            centroids = self._grid.index_select(0, torch.from_numpy(left[part]).to(grid.device))
-            images = grid.index_select(0, torch.from_numpy(right[part]).to(grid.device))
-            scores[part] = paired_similarities(centroids, images).cpu().numpy()
-        return np.split(scores, np.cumsum([len(hits.offsets) for hits in waiting])[:-1])
+            scores[part] = paired_similarities(
+                self._grid.index_select(0, left[part]), grid.index_select(0, right[part])
+            )
+        return scores
 
 
-def _without(products: torch.Tensor, excluded: np.ndarray | None) -> torch.Tensor:
-    """Return `products` with those of excluded rows below every bound."""
-    if excluded is not None and excluded.any():
-        products[:, torch.from_numpy(excluded).to(products.device)] = -torch.inf
-    return products
+def _flat_nonzero(mask: torch.Tensor) -> np.ndarray:
+    """Return the flat places of the set entries, (p,) int64."""
+    if mask.device.type == "cpu":
+        # NumPy looks for set bytes several times as fast as torch.
+        return np.flatnonzero(mask.numpy())
+    return mask.reshape(-1).nonzero()[:, 0].cpu().numpy()

@@ -11,7 +11,7 @@ import torch
 _KEY_SCALE = float(2**42)
 _PLACE_BITS = 20
 _PLACES = 1 << _PLACE_BITS
-# Runs of this many pairs are copied one by one, shorter ones all together.
+# Runs of this many pairs on average are gathered list by list, shorter ones all together.
 _LONG_RUN = 64
 
 
@@ -88,34 +88,62 @@ class PairBuffer:
         return _heads(lengths, np.minimum(lengths, self.depths), positions, scores)
 
     def _sorted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        lengths, positions, scores = self._grouped()
-        sort_lists(lengths, positions, scores, ranks=self._ranks)
+        """Return `(lengths, positions, scores)` of all pairs, list after list, each in order."""
+        parts, self._parts = self._parts, []
+        if not parts:
+            return np.zeros(len(self.depths), np.int64), np.empty(0, np.int64), np.empty(0)
+        lengths = np.sum([part[0] for part in parts], axis=0)
+        positions = np.empty(self.count, dtype=parts[-1][1].dtype)
+        scores = np.empty(self.count)
+        if self.count > _LONG_RUN * len(parts) * len(lengths):
+            self._sort_runs(parts, lengths, positions, scores)
+        else:
+            _group(parts, lengths, positions, scores)
+            sort_lists(lengths, positions, scores, ranks=self._ranks)
         return lengths, positions, scores
 
-    def _grouped(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return all pairs grouped by centroid, in the order they came in."""
-        if not self._parts:
-            return np.zeros(len(self.depths), np.int64), np.empty(0, np.int64), np.empty(0)
-        lengths = np.sum([part[0] for part in self._parts], axis=0)
-        free = np.cumsum(lengths) - lengths
-        positions = np.empty(self.count, dtype=self._parts[-1][1].dtype)
-        scores = np.empty(self.count)
-        few = self.count > _LONG_RUN * len(self._parts) * len(lengths)
-        while self._parts:
-            counts, part_positions, part_scores = self._parts.pop(0)
-            if few:
-                begin = 0
-                for to, run in zip(free.tolist(), counts.tolist(), strict=True):
-                    positions[to : to + run] = part_positions[begin : begin + run]
-                    scores[to : to + run] = part_scores[begin : begin + run]
-                    begin += run
-            else:
-                places = np.repeat(free - np.cumsum(counts) + counts, counts)
-                places += np.arange(len(places))
-                positions[places] = part_positions
-                scores[places] = part_scores
-            free += counts
-        return lengths, positions, scores
+    def _sort_runs(
+        self,
+        parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
+        lengths: np.ndarray,
+        positions: np.ndarray,
+        scores: np.ndarray,
+    ) -> None:
+        """Write the sorted lists into `positions` and `scores`: each is gathered from its runs and sorted in one go."""
+        ends = np.cumsum(lengths)
+        run_ends = [np.cumsum(counts) for counts, _, _ in parts]
+
+        def sort(centroid: int) -> None:
+            runs = [
+                slice(last[centroid] - part[0][centroid], last[centroid])
+                for part, last in zip(parts, run_ends, strict=True)
+            ]
+            own_positions = np.concatenate([part[1][run] for part, run in zip(parts, runs, strict=True)])
+            own_scores = np.concatenate([part[2][run] for part, run in zip(parts, runs, strict=True)])
+            order = _order(own_positions, own_scores, self._ranks)
+            place = slice(ends[centroid] - lengths[centroid], ends[centroid])
+            positions[place] = own_positions[order]
+            scores[place] = own_scores[order]
+
+        # NumPy sorts without the interpreter lock.
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            list(pool.map(sort, range(len(lengths))))
+
+
+def _group(
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    lengths: np.ndarray,
+    positions: np.ndarray,
+    scores: np.ndarray,
+) -> None:
+    """Write all pairs into `positions` and `scores`, list after list, in the order they came in."""
+    free = np.cumsum(lengths) - lengths
+    while parts:
+        counts, part_positions, part_scores = parts.pop(0)
+        places = np.repeat(free - np.cumsum(counts) + counts, counts) + np.arange(len(part_scores))
+        positions[places] = part_positions
+        scores[places] = part_scores
+        free += counts
 
 
 def _heads(
@@ -136,21 +164,11 @@ def sort_lists(lengths: np.ndarray, positions: np.ndarray, scores: np.ndarray, *
     than an argsort; where their grid leaves a tie, the list is sorted again by the full similarity.
     """
     bounds = np.concatenate([[0], np.cumsum(lengths)]).tolist()
-
-    def sort(start: int, stop: int) -> None:
+    for start, stop in pairwise(bounds):
         part_positions, part_scores = positions[start:stop], scores[start:stop]
         order = _order(part_positions, part_scores, ranks)
         part_positions[:] = part_positions[order]
         part_scores[:] = part_scores[order]
-
-    pieces = [(start, stop) for start, stop in pairwise(bounds) if stop - start > 1]
-    if len(scores) < _PLACES // 8:
-        for piece in pieces:
-            sort(*piece)
-        return
-    # NumPy sorts without the interpreter lock.
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        list(pool.map(lambda piece: sort(*piece), pieces))
 
 
 def _order(positions: np.ndarray, scores: np.ndarray, ranks: np.ndarray | None) -> np.ndarray:

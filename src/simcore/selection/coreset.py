@@ -218,16 +218,20 @@ def assemble(
     """Return the selection that an outcome of the rules amounts to."""
     pieces = list(zip(outcome.rounds, outcome.kept, strict=True))
     indices = _joined([round_.positions[chosen] for round_, chosen in pieces], np.int64)
-    keys = keys_at(indices)
+    unkept = _unkept(outcome)
+    left_out = np.array(unkept.get("position", []), dtype=np.int64)
+    keys = keys_at(np.concatenate([indices, left_out]))
+    if keys is not None and len(left_out):
+        unkept["key"] = keys.slice(len(indices)).to_pylist()
     return Selection(
         indices=indices,
-        keys=None if keys is None else np.array(keys.to_pylist(), dtype=np.str_),
+        keys=None if keys is None else np.array(keys.slice(0, len(indices)).to_pylist(), dtype=np.str_),
         rounds=np.repeat(np.arange(1, len(pieces) + 1, dtype=np.int32), [len(chosen) for _, chosen in pieces]),
         centroids=_joined([round_.centroids[chosen] for round_, chosen in pieces], np.int32),
         scores=_joined([round_.scores[chosen] for round_, chosen in pieces], np.float64),
         sources=None,
         trace=outcome.trace,
-        certificate=replace(certificate, unkept=_unkept(outcome, keys_at)),
+        certificate=replace(certificate, unkept=unkept),
         openset=openset,
     )
 
@@ -236,7 +240,7 @@ def _joined(parts: list[np.ndarray], dtype: type) -> np.ndarray:
     return np.concatenate(parts).astype(dtype) if parts else np.empty(0, dtype=dtype)
 
 
-def _unkept(outcome: Outcome, keys_at: Callable[[np.ndarray], pa.Array | None]) -> dict[str, list[Any]]:
+def _unkept(outcome: Outcome) -> dict[str, list[Any]]:
     """Return the images of the last round that did not join, as JSON-ready columns."""
     if not outcome.rounds:
         return {}
@@ -244,10 +248,8 @@ def _unkept(outcome: Outcome, keys_at: Callable[[np.ndarray], pa.Array | None]) 
     left = np.setdiff1d(np.arange(len(last.positions)), outcome.kept[-1])
     if len(left) == 0:
         return {}
-    columns = {
+    return {
         "position": last.positions[left].tolist(),
         "centroid": last.centroids[left].tolist(),
         "similarity": last.scores[left].tolist(),
     }
-    keys = keys_at(last.positions[left])
-    return columns if keys is None else {**columns, "key": keys.to_pylist()}

@@ -89,7 +89,7 @@ class Forecast:
             if (pointers.at - pointers.starts).sum() * scale > max_pairs + gone.sum() * scale:
                 break
         used = np.minimum(pointers.at - pointers.starts + 1, n_sampled)
-        reach = used + np.ceil(safety * np.sqrt(used) + safety).astype(np.int64)
+        reach = used + np.ceil(safety * np.sqrt(used) + 1).astype(np.int64)
         inside = reach < n_sampled
         floors = np.where(
             inside, self.products[np.arange(n_centroids), np.minimum(reach, n_sampled - 1)].astype(np.float64), -np.inf
@@ -102,7 +102,7 @@ class Forecast:
     def floors(self, depth: int, *, safety: float = 4.0) -> np.ndarray:
         """Return the product that about `depth` images of each centroid reach, `safety` deviations low, (k,)."""
         expected = depth * len(self.positions) / self.n_rows
-        rank = math.ceil(expected + safety * math.sqrt(expected) + safety)
+        rank = math.ceil(expected + safety * math.sqrt(expected) + 1)
         if rank >= len(self.positions):
             return np.full(len(self.order), -np.inf)
         return self.products[:, rank].astype(np.float64)

@@ -19,8 +19,8 @@ from simcore.selection.rows import Block, check_positions
 from simcore.selection.similarity import GRID_BITS, fast_margin
 from simcore.selection.sources import Source, StreamSource
 
-# What a block and its products may take: near the caches of a CPU core, and enough to fill a GPU.
-_BLOCK_BYTES = {"cpu": 2 * 2**20, "cuda": 512 * 2**20}
+# What a block and its products may take, and rows at most: near the caches of a CPU core, and enough to fill a GPU.
+_BLOCK_LIMITS = {"cpu": (8 * 2**20, 4096), "cuda": (512 * 2**20, 1 << 20)}
 # Pairs that are held at least before they are cut to what the lists want.
 _MIN_PAIRS = 1 << 16
 # Blocks that a thread takes at a time: their few surviving rows are scored together.
@@ -63,8 +63,8 @@ class Sweep:
         self._source = source
         if source.dim is not None:
             self._check_dim(source.dim)
-        budget = _BLOCK_BYTES.get(grid.device.type, _BLOCK_BYTES["cuda"])
-        self._block_rows = block_rows or max(256, budget // (4 * max(grid.shape)))
+        n_bytes, n_rows = _BLOCK_LIMITS.get(grid.device.type, _BLOCK_LIMITS["cuda"])
+        self._block_rows = block_rows or max(256, min(n_rows, n_bytes // (4 * max(grid.shape))))
         self._show_progress = show_progress
         self._asked_to_exclude = None if exclude is None else list(exclude)
         # A stream tells only while it is read whether it has keys.

@@ -61,6 +61,7 @@ class Pointers:
         self.starts, self.ends = starts, starts + lengths
         self.at = self.starts.copy()
         self._taken = taken
+        self._level = 0
         # A pointer may look past the last list; there it finds the image that is never taken.
         self._entries = np.concatenate([entries, np.full(_WINDOWS[-1], len(taken) - 1, dtype=entries.dtype)])
         self._ahead = [np.lib.stride_tricks.sliding_window_view(self._entries, width) for width in _WINDOWS]
@@ -70,8 +71,11 @@ class Pointers:
         entries, taken, at = self._entries, self._taken, self.at
         history = np.empty((n_rounds, len(at)), dtype=np.int64)
         for number in range(n_rounds):
-            stale, level = np.flatnonzero(taken[entries[at]]), 0
+            stale = np.flatnonzero(taken[entries[at]])
+            # Where the last round had to look far, this one has to, too.
+            level = self._level = max(0, self._level - 1)
             while len(stale):
+                self._level = level
                 width = _WINDOWS[level]
                 ahead = taken[self._ahead[level][at[stale]]]
                 step = ahead.argmin(axis=1)
