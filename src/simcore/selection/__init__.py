@@ -7,6 +7,7 @@ from simcore.selection.explaining import Explanation, nearest_targets
 from simcore.selection.lists import CandidateLists, merge
 from simcore.selection.replaying import replay
 from simcore.selection.result import Certificate, Selection
+from simcore.selection.rules import budget_in_images
 from simcore.selection.scanning import scan
 from simcore.selection.stops import StopRule, stop_rule, stop_rule_names
 
@@ -17,6 +18,7 @@ __all__ = [
     "Explanation",
     "Selection",
     "StopRule",
+    "budget_in_images",
     "fit_centroids",
     "fit_clustering",
     "merge",

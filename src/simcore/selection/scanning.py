@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from simcore.devices import choose_device
 from simcore.errors import InputError
 from simcore.selection.candidates import Candidates
 from simcore.selection.forecast import Forecast, sample_size
@@ -64,13 +65,6 @@ def scan(
         centroids, source, exclude=exclude, device=device, block_rows=block_rows, show_progress=show_progress
     )
     return scanner.lists(depth)
-
-
-def choose_device(device: str) -> torch.device:
-    """Return the device that "auto", "cpu", "cuda" or "cuda:n" stands for."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
 
 
 def unit_centroids(centroids: np.ndarray | torch.Tensor) -> torch.Tensor:

@@ -79,6 +79,9 @@ def similarities(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 
 def paired_similarities(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """Return the deciding similarity of row i with row i, (n,) float64, from two sets of `grid_rows`."""
+    if left.device.type == "cpu":
+        # One pass without the products in memory: twice as fast, and an exact sum has no order.
+        return torch.from_numpy(np.einsum("ij,ij->i", left.numpy(), right.numpy())).mul_(_UNIT)
     return torch.mul(left, right).sum(dim=1).mul_(_UNIT)
 
 
