@@ -2,12 +2,13 @@
 
 import logging
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol
+from kedro.io import CatalogProtocol, DataCatalog
 from kedro.io.core import AbstractVersionedDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -38,6 +39,27 @@ class ParametersHook:
         for name, value in inputs.items():
             if isinstance(value, BaseModel):
                 inputs[name] = value.model_dump(mode="json")
+
+
+class FreshnessHook:
+    """Gives the datasets that look at other artefacts the catalog to find them in, and what they are made by.
+
+    Args:
+        whole_pipeline: Returns all stages; called when a catalog has such datasets.
+    """
+
+    def __init__(self, whole_pipeline: Callable[[], Pipeline]) -> None:
+        self._whole_pipeline = whole_pipeline
+
+    @hook_impl
+    def after_catalog_created(self, catalog: DataCatalog) -> None:
+        """Attach the catalog to every `IfFreshDataset` of it."""
+        names = catalog.filter(type_regex="IfFreshDataset")
+        if names:
+            pipeline = self._whole_pipeline()
+            for name in names:
+                dataset: Any = catalog[name]
+                dataset.attach(catalog, pipeline=pipeline)
 
 
 def _git(project: Path, *arguments: str) -> str:

@@ -10,6 +10,7 @@ from simcore.pipelines import (
     embedding,
     evaluation,
     ingestion,
+    plan,
     pretraining,
     reporting,
     retrieval,
@@ -18,7 +19,7 @@ from simcore.pipelines import (
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Return the stages by name, in the order the data go, and all of them as `__default__`."""
+    """Return the stages by name, in the order the data go, all of them as `__default__`, and what is run beside."""
     stages = {
         "ingestion": ingestion.create_pipeline(),
         "retrieval": retrieval.create_pipeline(),
@@ -29,4 +30,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         "evaluation": evaluation.create_pipeline(),
         "reporting": reporting.create_pipeline(),
     }
-    return {"__default__": sum(stages.values(), Pipeline([])), **stages}
+    asides = {"plan": stages["ingestion"] + plan.create_pipeline()}
+    return {"__default__": sum(stages.values(), Pipeline([])), **stages, **asides}

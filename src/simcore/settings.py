@@ -5,9 +5,11 @@ import os
 from pathlib import Path
 
 import kedro_mlflow
+from kedro.pipeline import Pipeline
 from kedro.utils import find_kedro_project
 
-from simcore.hooks import ParametersHook, TrackingHook
+from simcore.config import LayeredConfigLoader
+from simcore.hooks import FreshnessHook, ParametersHook, TrackingHook
 from simcore.session import SimCoreSession
 
 # kedro-mlflow sets its own logger to INFO when it is imported; conf/logging.yml cannot reach it before.
@@ -24,10 +26,18 @@ def _tracking_uri(data_root: str) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_from_root(data_root)}/mlflow.db"
 
 
+def _whole_pipeline() -> Pipeline:
+    """Return all stages; they are imported, with the libraries they need, when someone asks."""
+    from simcore.pipeline_registry import register_pipelines
+
+    return register_pipelines()["__default__"]
+
+
 SESSION_CLASS = SimCoreSession
-HOOKS = (ParametersHook(), TrackingHook())
+HOOKS = (ParametersHook(), FreshnessHook(_whole_pipeline), TrackingHook())
 # kedro-viz's run status hook writes `.viz/` at every run for a view that expects full sequential runs only.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
+CONFIG_LOADER_CLASS = LayeredConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

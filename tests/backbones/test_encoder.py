@@ -1,8 +1,11 @@
 """Encoders as artefacts."""
 
+import dataclasses
+import hashlib
 import json
 
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -11,10 +14,12 @@ from simcore.backbones import (
     EncoderCard,
     create_backbone,
     create_random_encoder,
+    embed_patches,
     normalise,
     state_fingerprint,
 )
 from simcore.errors import ArtefactError, InputError
+from tests.backbones.weights import shake, uint8_images
 
 
 @pytest.fixture
@@ -102,6 +107,91 @@ def test_the_fingerprint_covers_what_decides_the_features(encoder):
     again = create_random_encoder("resnet10_small", image_size=28, seed=3, mean=card.mean, std=card.std)
     assert base.fingerprint == again.fingerprint
     assert len({base.fingerprint, encoder.fingerprint, *(other.fingerprint for other in changed)}) == 5
+
+
+def by_patches(encoder):
+    return Encoder(encoder.module, dataclasses.replace(encoder.card, embedding="patch_mean"))
+
+
+@pytest.fixture(scope="module")
+def transformer():
+    encoder = create_random_encoder("vit_tiny_4", image_size=16, seed=0)
+    shake(encoder.module)
+    return encoder
+
+
+def test_the_embedding_is_the_kind_the_card_names(transformer):
+    pixels = uint8_images(16)
+    features = transformer.encode(pixels)
+    assert torch.equal(transformer.encode(pixels, output="features"), features)
+    assert torch.equal(by_patches(transformer).encode(pixels, output="features"), features)
+    embedding = by_patches(transformer).encode(pixels)
+    inputs = normalise(pixels, mean=transformer.card.mean, std=transformer.card.std)
+    with torch.no_grad():
+        tokens = transformer.module.forward_features(inputs)
+        assert torch.allclose(tokens[:, 0], features, atol=1e-6)
+        assert torch.equal(embedding, embed_patches(transformer.module, inputs))
+    norm = transformer.module.norm
+    for row, own in zip(embedding, tokens, strict=True):
+        mean = sum(own[1:]) / 16
+        centred = mean - mean.mean()
+        expected = centred / (centred.square().mean() + norm.eps).sqrt() * norm.weight + norm.bias
+        assert torch.allclose(row, expected, atol=1e-5)
+    assert embedding.dtype == torch.float32
+    assert not embedding.requires_grad
+
+
+def test_the_fingerprint_covers_the_kind_of_embedding(transformer):
+    assert by_patches(transformer).fingerprint != transformer.fingerprint
+
+
+def test_the_kind_of_embedding_is_saved(transformer, tmp_path):
+    by_patches(transformer).save(tmp_path / "encoder")
+    loaded = Encoder.load(tmp_path / "encoder")
+    assert loaded.card.embedding == "patch_mean"
+    pixels = uint8_images(16)
+    assert torch.equal(loaded.encode(pixels), by_patches(transformer).encode(pixels))
+
+
+def test_a_card_from_before_there_was_a_choice_is_read(encoder, saved, pixels):
+    edit_card(saved, embedding=...)
+    loaded = Encoder.load(saved)
+    assert loaded.card.embedding == "features"
+    assert loaded.fingerprint == encoder.fingerprint
+
+
+def test_the_fingerprint_of_earlier_versions_stays():
+    """Computed as they did: embeddings on disk that name it stay valid."""
+    encoder = create_random_encoder("resnet10_small", image_size=28, seed=0)
+    facts = json.dumps(["resnet10_small", 28, list(encoder.card.mean), list(encoder.card.std)])
+    expected = hashlib.sha256((facts + state_fingerprint(encoder.module.state_dict())).encode()).hexdigest()
+    assert encoder.fingerprint == expected
+
+
+def test_a_network_without_patches_has_no_mean_of_them(encoder, pixels):
+    with pytest.raises(InputError, match=r"ResNet has no patch tokens.*`vit_base_16`"):
+        by_patches(encoder).encode(pixels)
+
+
+@pytest.mark.parametrize("name", ["beit_base_patch16_224", "swin_tiny_patch4_window7_224"])
+def test_networks_that_pool_before_the_norm_have_none_either(name):
+    with torch.device("meta"):
+        network = timm.create_model(name, num_classes=0)
+    with pytest.raises(InputError, match="has no patch tokens with a final norm"):
+        embed_patches(network, torch.zeros(1, 3, 224, 224, device="meta"))
+
+
+def test_unknown_kinds_are_refused(encoder, pixels, saved):
+    with pytest.raises(InputError, match="`output` is 'pooled'; an encoder gives its `embedding` or its `features`"):
+        encoder.encode(pixels, output="pooled")
+    edit_card(saved, embedding="median")
+    with pytest.raises(InputError, match="`embedding` is 'median'; an encoder gives one of features, patch_mean"):
+        Encoder.load(saved)
+
+
+def test_pixels_that_the_patches_do_not_divide_are_refused(transformer):
+    with pytest.raises(InputError, match=r"18x18.*patches of 4x4; give images of 16x16"):
+        transformer.encode(uint8_images(18))
 
 
 def test_state_fingerprint_sees_names_types_and_shapes():

@@ -1,6 +1,10 @@
 """Extraction: resumed to the same bytes, refused when it is another one."""
 
 import hashlib
+import signal
+import subprocess
+import sys
+import threading
 from importlib.metadata import version
 
 import numpy as np
@@ -9,7 +13,7 @@ import pytest
 from PIL import Image
 
 from simcore.backbones import Encoder, create_random_encoder
-from simcore.embeddings import open_embeddings
+from simcore.embeddings import EmbeddingWriter, open_embeddings
 from simcore.embeddings.extraction import extract
 from simcore.errors import InputError
 from simcore.images import ImageStore, eval_pixels, read_source
@@ -88,6 +92,122 @@ def test_a_run_stopped_anywhere_resumes_to_the_same_bytes(run, encoder, tmp_path
     run()
     assert sum(calls) == N - 6 * whole_shards
     assert digests(tmp_path / "embeddings") == digests(tmp_path / "whole")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from simcore.backbones import Encoder
+from simcore.embeddings import EmbeddingWriter
+from simcore.embeddings.extraction import extract
+from simcore.images import ImageStore, read_source
+
+folder, encoder, out, where, shards = sys.argv[1:]
+flush = EmbeddingWriter._flush
+
+def flush_and_die(self, count):
+    if self._shards == int(shards) and where == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    flush(self, count)
+    if self._shards == int(shards) + 1 and where == "after":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+EmbeddingWriter._flush = flush_and_die
+store = ImageStore(read_source(folder, role="openset").manifest, cache_gib=0.0)
+extract(Encoder.load(encoder), store, out, image_size=16, batch_size=4, rows_per_shard=6, show_progress=False)
+"""
+
+
+@pytest.mark.parametrize(("where", "shards"), [("before", 2), ("after", 1)])
+def test_a_killed_process_is_resumed_to_the_same_bytes(run, encoder, tmp_path, where: str, shards: int) -> None:
+    """SIGKILL: nothing is cleaned up, nothing flushed."""
+    encoder.save(tmp_path / "encoder")
+    arguments = [tmp_path / "images", tmp_path / "encoder", tmp_path / "embeddings", where, shards]
+    ended = subprocess.run([sys.executable, "-c", KILLED, *map(str, arguments)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert len(digests(tmp_path / "embeddings")) == 2
+    with pytest.raises(InputError, match="interrupted"):
+        open_embeddings(tmp_path / "embeddings")
+    run("whole")
+    run()
+    assert digests(tmp_path / "embeddings") == digests(tmp_path / "whole")
+
+
+def test_a_slow_disk_holds_nothing_up_and_mixes_nothing_up(run, store, tmp_path, monkeypatch) -> None:
+    run("whole")
+    ahead, encoded = threading.Event(), []
+    original, encode = EmbeddingWriter._flush, Encoder.encode
+
+    def slow(self, count):
+        assert ahead.wait(timeout=30), "the encoder waits for the shard to be written"
+        original(self, count)
+
+    def counting(self, pixels):
+        encoded.append(len(pixels))
+        if sum(encoded) >= 12:
+            ahead.set()
+        return encode(self, pixels)
+
+    monkeypatch.setattr(EmbeddingWriter, "_flush", slow)
+    monkeypatch.setattr(Encoder, "encode", counting)
+    run()
+    assert digests(tmp_path / "embeddings") == digests(tmp_path / "whole")
+
+
+def test_a_shard_does_not_close_over_a_batch_that_was_not_written(run, tmp_path, monkeypatch) -> None:
+    """The third batch fails when two more have been encoded: neither may be written."""
+    write, encode = EmbeddingWriter.write, Encoder.encode
+    written, encoded, enough = [], [], threading.Event()
+
+    def failing(self, keys, rows):
+        written.append(len(keys))
+        if len(written) == 3:
+            assert enough.wait(timeout=30)
+            raise OSError("disk full")
+        write(self, keys, rows)
+
+    def counting(self, pixels):
+        encoded.append(len(pixels))
+        if len(encoded) == 5:
+            enough.set()
+        return encode(self, pixels)
+
+    monkeypatch.setattr(EmbeddingWriter, "write", failing)
+    monkeypatch.setattr(Encoder, "encode", counting)
+    with pytest.raises(OSError, match="disk full"):
+        run()
+    assert len(written) == 3
+    assert len(digests(tmp_path / "embeddings")) == 1
+
+
+@pytest.mark.parametrize("cache_gib", [1.0, 0.0])
+@pytest.mark.parametrize("damage", ["cut", "gone", "other"])
+def test_an_image_that_went_bad_after_ingestion_is_named(run, tmp_path, cache_gib: float, damage: str) -> None:
+    folder = tmp_path / "images"
+    manifest = read_source(folder, role="openset").manifest
+    key = manifest["key"][7]
+    path = tmp_path / "images" / "07.png"
+    data = path.read_bytes()
+    path.unlink()
+    if damage != "gone":
+        path.write_bytes(data[: len(data) // 2] if damage == "cut" else b"no image")
+    with pytest.raises(InputError, match=f"'{key}' at .*07.png cannot be read any more: .*read the source again"):
+        run(store=ImageStore(manifest, cache_gib=cache_gib))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_threads_do_not_change_the_bytes(run, tmp_path, workers: int) -> None:
+    store = ImageStore(read_source(tmp_path / "images", role="openset").manifest, cache_gib=0.0)
+    run("cached")
+    run("decoded", store=store, workers=workers)
+    assert digests(tmp_path / "cached") == digests(tmp_path / "decoded")
+
+
+def test_no_bar_where_none_is_asked_for(run, capfd) -> None:
+    run("quiet", show_progress=False)
+    assert capfd.readouterr().err == ""
+    run("shown", show_progress=True)
+    assert "embed" in capfd.readouterr().err
 
 
 def test_a_finished_extraction_stays_as_it_is(run, tmp_path):

@@ -36,8 +36,8 @@ def test_a_feature_that_is_not_finite_names_its_image(make_store, monkeypatch):
     store, encoder = make_store("RGB"), create_random_encoder("resnet10_small", image_size=16, seed=0)
     original = Encoder.encode
 
-    def poisoned(self, pixels):
-        features = original(self, pixels)
+    def poisoned(self, pixels, **options):
+        features = original(self, pixels, **options)
         features[-1, 0] = float("inf")
         return features
 

@@ -1,4 +1,6 @@
+import importlib
 import io
+import itertools
 import struct
 import warnings
 import zlib
@@ -8,9 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
+from torchvision.io import decode_jpeg as torchvision_decode
 
-from simcore.images.decode import MAX_PIXELS, decode, decode_compact, measure, reduced_size
+from simcore.images.decode import MAX_PIXELS, decode, decode_compact, measure, reduced_size, resize
 from simcore.images.encoded import UnreadableError
+
+# The module: as an attribute of its package the name means the function.
+DECODE = importlib.import_module("simcore.images.decode")
 
 
 def open_image(data: bytes) -> Image.Image:
@@ -139,11 +145,115 @@ def test_side_is_met_exactly(noise, encode, *, width: int, height: int, side: in
 
 
 def test_fast_reduction_of_jpegs_stays_close_to_the_slow_one(noise, encode) -> None:
-    data = encode(noise(801, 603), form="JPEG", quality=95)
-    slow = open_image(data).resize(reduced_size(801, 603, side=64), Image.Resampling.BILINEAR)
-    difference = np.abs(decode(data, side=64).astype(int) - np.asarray(slow).astype(int))
-    assert difference.mean() < 1
-    assert difference.max() < 8
+    for mode, side in (("RGB", 64), ("L", 150)):
+        image = noise(801, 603) if mode == "RGB" else noise(801, 603, mode="L")
+        data = encode(image, form="JPEG", quality=95)
+        slow = open_image(data).resize(reduced_size(801, 603, side=side), Image.Resampling.BILINEAR)
+        fast = decode_compact(data, side=side)
+        difference = np.abs(fast.astype(int) - np.asarray(slow).astype(int))
+        assert 0 < difference.mean() < 1, mode
+        assert difference.max() < 8
+
+
+JPEGS = (
+    {"quality": 90},
+    {"quality": 50, "progressive": True},
+    {"quality": 95, "subsampling": 0},
+    {"quality": 80, "subsampling": 1},
+    {"quality": 75, "restart_marker_blocks": 4},
+    {"quality": 90, "keep_rgb": True},
+)
+
+
+@pytest.fixture
+def pillow_only(monkeypatch: pytest.MonkeyPatch):
+    """Return a function that decodes as `decode_compact` does where torchvision reads nothing."""
+
+    def decode_slowly(data: bytes, **settings_) -> np.ndarray:
+        with monkeypatch.context() as patch:
+            patch.setattr(DECODE, "_decode_colour_jpeg", lambda *_, **__: None)
+            return decode_compact(data, **settings_)
+
+    return decode_slowly
+
+
+@pytest.mark.parametrize("options", JPEGS, ids=str)
+def test_torchvision_reads_jpegs_as_pillow_does(noise, encode, pillow_only, options: dict) -> None:
+    """Both carry libjpeg-turbo; versions of it may differ by a level."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encode(noise(97, 61), form="JPEG", exif=exif, **options)
+    ours, theirs = decode_compact(data).astype(int), pillow_only(data).astype(int)
+    assert ours.shape == theirs.shape == (97, 61, 3)
+    assert np.abs(ours - theirs).max() <= 1
+    assert np.abs(decode_compact(data, side=30).astype(int) - pillow_only(data, side=30)).max() <= 1
+
+
+def test_which_decoder_reads_what(noise, encode, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    monkeypatch.setattr(DECODE, "decode_jpeg", lambda data, **_: read.append(len(data)) or torchvision_decode(data))
+    colour = encode(noise(240, 160), form="JPEG")
+    for data, side, times in (
+        (colour, None, 1),
+        (colour, 21, 1),
+        (colour, 20, 0),
+        (encode(noise(240, 160, mode="L"), form="JPEG"), None, 0),
+        (encode(noise(240, 160, mode="CMYK"), form="JPEG"), None, 0),
+        (encode(noise(240, 160)), None, 0),
+    ):
+        read.clear()
+        decode(data, side=side)
+        assert len(read) == times
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_damaged_jpegs_are_taken_or_refused_as_by_pillow(noise, encode, data) -> None:
+    whole = bytearray(encode(noise(40, 31), form="JPEG", **data.draw(st.sampled_from(JPEGS))))
+    for _ in range(data.draw(st.integers(0, 3))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    damaged = bytes(whole[: data.draw(st.integers(len(whole) // 2, len(whole)))])
+
+    def attempt() -> np.ndarray | str:
+        try:
+            return decode_compact(damaged)
+        except UnreadableError as error:
+            return str(error)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ours = attempt()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(DECODE, "_decode_colour_jpeg", lambda *_, **__: None)
+            theirs = attempt()
+    if isinstance(ours, str) or isinstance(theirs, str):
+        assert ours is theirs or ours == theirs
+    else:
+        assert ours.shape == theirs.shape
+        assert np.abs(ours.astype(int) - theirs).max() <= 1
+
+
+@given(
+    width=st.integers(1, 60),
+    height=st.integers(1, 60),
+    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    grey=st.booleans(),
+)
+@settings(deadline=None)
+def test_resize_is_pillows(noise, *, width: int, height: int, size: tuple[int, int], grey: bool) -> None:
+    image = noise(width, height, mode="L" if grey else "RGB")
+    read_only = np.asarray(image)
+    ours = resize(read_only, size)
+    np.testing.assert_allclose(ours, np.asarray(image.resize(size, Image.Resampling.BILINEAR)), atol=0 if grey else 2)
+    assert (np.abs(ours.astype(int) - np.asarray(image.resize(size, Image.Resampling.BILINEAR))) > 1).sum() <= 3
+    assert ours.flags.c_contiguous
+
+
+def test_the_smallest_images_are_resized_too(noise) -> None:
+    for width, height, new_width, new_height in itertools.product((1, 2, 3, 40), (1, 2, 3, 40), (1, 2, 5), (1, 2, 33)):
+        image, size = noise(width, height), (new_width, new_height)
+        expected = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
+        np.testing.assert_allclose(resize(np.asarray(image), size), expected, atol=2)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])

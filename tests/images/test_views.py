@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import functional as F  # noqa: N812
 
 from simcore.errors import InputError
 from simcore.images import ImageStore, MultiViews, TwoViews, ViewSettings, read_source
-from simcore.images.views import _seed
+from simcore.images.views import view_seed
 
 SMALL = ViewSettings(image_size=12)
 
@@ -103,7 +103,7 @@ def test_views_are_torchvisions_under_the_seed_of_the_call(noise) -> None:
     for step in range(8):
         drawn = TwoViews(settings_, seed=0)(np.asarray(image), step=step, key="a")
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(_seed(seed=0, step=step, key="a"))
+            torch.default_generator.manual_seed(view_seed(seed=0, step=step, key="a"))
             expected = [np.asarray(twin(image)) for _ in range(2)]
         np.testing.assert_array_equal(drawn.permute(0, 2, 3, 1).numpy(), np.stack(expected))
 

@@ -82,7 +82,12 @@ def test_wrong_input_is_refused():
         SimCLR(Identity(), projection_dim=0)
     with pytest.raises(InputError, match="3 were given"):
         SimCLR(Identity()).loss([torch.zeros(2, 6, 1, 1)] * 3)
-    with pytest.raises(InputError, match=r"Unknown method `simklr`\. Choose one of simclr"):
+    with pytest.raises(InputError, match=r"Unknown method `simklr`\. Choose one of byol, dino, mae, simclr, swav"):
         create_method("simklr", Identity())
     with pytest.raises(InputError, match="`simclr` has no setting `temprature`"):
         create_method("simclr", Identity(), temprature=0.1)
+
+
+def test_the_state_is_backbone_and_head():
+    # lightly's memory bank would add a pointer in uninitialised memory, other in each process.
+    assert {key.split(".")[0] for key in SimCLR(create_backbone("resnet10_small")).state_dict()} == {"backbone", "head"}

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kedro.config import OmegaConfigLoader
 
+from simcore.config import LayeredConfigLoader
 from simcore.errors import InputError
 from simcore.parameters import ParameterTree, check_parameters
 from simcore.settings import CONFIG_LOADER_ARGS
@@ -15,7 +15,7 @@ CONF = Path(__file__).parents[2] / "conf"
 
 def load(env: str | None = None, **runtime: Any) -> dict[str, Any]:
     """Return the parameters as a run in that environment gets them."""
-    loader = OmegaConfigLoader(str(CONF), env=env, runtime_params=runtime, **CONFIG_LOADER_ARGS)
+    loader = LayeredConfigLoader(str(CONF), env=env, runtime_params=runtime, **CONFIG_LOADER_ARGS)
     return dict(loader["parameters"])
 
 
@@ -46,6 +46,27 @@ def test_every_environment_is_valid(env: str) -> None:
             {"pretraining": {"optimisation": {"stepz": 2}}},
             r"unknown parameter `pretraining.optimisation.stepz`; did you mean `steps`",
         ),
+        ({"pretraining": {"optimisation": {"processes": 2}}}, r"in `pretraining.optimisation`, processes belong"),
+        (
+            {"method": "mocov9"},
+            r"`retrieval.method` is 'mocov9': unknown method; choose one of byol, dino, mae, simclr",
+        ),
+        ({"retrieval": {"method": "x"}}, r"`retrieval.method` is 'x': unknown method"),
+        (
+            {"pretraining": {"simclr": {"temperature": -1}}},
+            r"`pretraining.simclr.temperature` is -1, but should",
+        ),
+        (
+            {"pretraining": {"simclr": {"temprature": 1}}},
+            r"`pretraining.simclr.temprature`; did you mean",
+        ),
+        ({"pretraining": {"dino": {"momentum": 0.9}}}, r"settings of dino are given, but the method is simclr"),
+        ({"method": "dino", "pretraining": {"local_views": None}}, r"in `pretraining`, dino takes small crops"),
+        ({"retrieval": {"encoder": "nowhere.pth"}}, r"nowhere.pth does not exist; give an encoder's folder"),
+        ({"pretraining": {"initialise_from": "nowhere"}}, r"`pretraining.initialise_from` is 'nowhere': .* not exist"),
+        ({"pretraining": {"reselections": -1}}, r"`pretraining.reselections` is -1"),
+        ({"pretraining": {"optimisation": {"epochs": "paper"}}}, r"in `pretraining.optimisation`, give either `steps`"),
+        ({"pretraining": {"optimisation": {"steps": None, "epochs": "papyrus"}}}, r"`pretraining.optimisation.epochs`"),
         ({"pretraining": {"backbone": "resnet9000"}}, r"`pretraining.backbone` is 'resnet9000': Unknown encoder"),
         ({"images": {"image_size": "large"}}, r"`images.image_size"),
     ],

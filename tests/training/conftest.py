@@ -1,48 +1,14 @@
 """A store and views small enough to train on in seconds."""
 
-import hashlib
-from dataclasses import dataclass
-
-import numpy as np
 import pytest
-import torch
 
-from simcore.backbones import create_backbone
-from simcore.methods import SimCLR
-from simcore.training import TrainingSettings
-
-
-@dataclass
-class ArrayStore:
-    """Images of an array by position."""
-
-    pixels: np.ndarray
-    keys: np.ndarray
-
-    def __len__(self):
-        return len(self.pixels)
-
-    def compact(self, position):
-        return self.pixels[position]
-
-
-@dataclass(frozen=True)
-class NoisyViews:
-    """Two views by noise that is a function of (seed, step, key)."""
-
-    seed: int = 0
-
-    def __call__(self, image, *, step, key):
-        digest = hashlib.sha256(f"{self.seed}/{step}/{key}".encode()).digest()
-        noise = np.random.default_rng(list(digest)).integers(0, 40, (2, *image.shape))
-        return torch.from_numpy((image // 2 + noise).astype(np.uint8).transpose(0, 3, 1, 2).copy())
+from simcore.training import pretrain
+from tests.training.worlds import KilledError, NoisyViews, make_settings, make_simclr, make_store
 
 
 @pytest.fixture
 def store():
-    generator = np.random.default_rng(0)
-    pixels = generator.integers(0, 256, (24, 16, 16, 3), dtype=np.uint8)
-    return ArrayStore(pixels, np.array([f"image-{number:02d}" for number in range(24)]))
+    return make_store()
 
 
 @pytest.fixture
@@ -52,23 +18,50 @@ def views():
 
 @pytest.fixture
 def make_method():
-    def make(seed=0):
-        return SimCLR(create_backbone("resnet10_small", seed=seed), seed=seed)
-
-    return make
+    return make_simclr
 
 
 @pytest.fixture
 def settings():
-    return TrainingSettings(
-        steps=9,
-        batch_size=8,
-        optimiser="adamw",
-        learning_rate=1e-3,
-        warmup_steps=2,
-        log_every=4,
-        workers=0,
-        threads=1,
-        checkpoint_every_seconds=0,
-        device="cpu",
-    )
+    return make_settings()
+
+
+@pytest.fixture
+def run(make_method, store, views, settings, tmp_path):
+    """Train; arguments of `pretrain` by their names, all others change the settings."""
+
+    def run(method=None, *, workdir="work", seed=3, reporter=None, probe=None, renewal=None, views=views, **changes):
+        return pretrain(
+            method or make_method(),
+            store,
+            views=views,
+            settings=type(settings).model_validate({**settings.model_dump(), **changes}),
+            seed=seed,
+            workdir=tmp_path / workdir,
+            reporter=reporter,
+            probe=probe,
+            renewal=renewal,
+        )
+
+    return run
+
+
+@pytest.fixture
+def broken_run(run, make_method, monkeypatch):
+    """Train until the forward pass `at` of this process, which does not happen."""
+
+    def broken_run(at, **arguments):
+        method = make_method()
+        calls = iter(range(1, 10_000))
+        forward = method.forward
+
+        def breaking(views):
+            if next(calls) == at:
+                raise KilledError
+            return forward(views)
+
+        monkeypatch.setattr(method, "forward", breaking)
+        with pytest.raises(KilledError):
+            run(method, **arguments)
+
+    return broken_run

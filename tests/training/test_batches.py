@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from simcore.errors import InputError
 from simcore.training import BatchStream
+from simcore.training.batches import Share
 
 
 @given(n=st.integers(1, 60), share=st.floats(0.01, 1), seed=st.integers(0, 2**32), epoch=st.integers(0, 3))
@@ -20,6 +21,40 @@ def test_an_epoch_holds_no_image_twice(n, share, seed, epoch):
     assert images.min() >= 0
     assert images.max() < n
     assert n - len(images) < stream.batch_size
+
+
+@given(
+    n=st.integers(8, 80),
+    share=st.floats(0.01, 1),
+    processes=st.integers(1, 3),
+    passes=st.integers(1, 2),
+    epoch=st.integers(0, 2),
+)
+def test_without_dropping_every_image_but_a_rest_comes_once(n, share, processes, passes, epoch):
+    parts = processes * passes
+    batch_size = max(2 * parts, int(share * n) // parts * parts)
+    if batch_size > n:
+        return
+    stream = BatchStream(n, batch_size=batch_size, seed=0, drop_last=False, parts=parts)
+    first = epoch * stream.steps_per_epoch
+    steps = range(first + 1, first + stream.steps_per_epoch + 1)
+    images = np.concatenate([stream.batch(step) for step in steps])
+    assert len(np.unique(images)) == len(images)
+    assert n - len(images) < 2 * parts
+    for step in steps:
+        batch = stream.batch(step)
+        assert len(batch) == stream.size(step)
+        shares = [Share(rank=rank, processes=processes, passes=passes) for rank in range(processes)]
+        taken = [one.part(batch, number) for one in shares for number in range(passes)]
+        assert {len(part) for part in taken} == {len(batch) // parts}
+        assert min(len(part) for part in taken) >= 2
+        assert np.array_equal(np.concatenate(taken), batch)
+        assert np.array_equal(np.concatenate([one.whole(batch) for one in shares]), batch)
+
+
+def test_a_batch_that_is_no_multiple_of_its_parts_is_refused():
+    with pytest.raises(InputError, match="must be a multiple of its 4 parts"):
+        BatchStream(20, batch_size=10, seed=0, parts=4)
 
 
 @given(steps=st.lists(st.integers(1, 40), min_size=1, max_size=10))

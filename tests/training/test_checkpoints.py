@@ -1,6 +1,9 @@
 """Checkpoints: whole or absent, loaded without unpickling."""
 
 import pickle
+import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -30,6 +33,56 @@ def test_a_write_that_fails_leaves_the_earlier_ones(checkpoints, monkeypatch):
         checkpoints.save({"w": torch.ones(2)}, step=2)
     assert [path.name for path in checkpoints.directory.iterdir()] == ["step-0000000001.pt"]
     assert checkpoints.load_newest()[0] == 1
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import torch
+from simcore.errors import SimCoreError
+from simcore.training.checkpoints import Checkpoints
+
+checkpoints = Checkpoints(Path(sys.argv[1]), fingerprint="mine", keep=2)
+checkpoints.save({{"w": torch.ones(2)}}, step=1)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    checkpoints.save({{"w": torch.ones({numbers})}}, step=2)
+except SimCoreError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_a_disk_that_takes_no_more_leaves_the_earlier_ones(checkpoints):
+    """The system refuses to write on, in the middle of the file."""
+    command = [sys.executable, "-c", FULL_DISK.format(numbers=1_000_000), str(checkpoints.directory)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert "free space there and run again" in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+    assert [path.name for path in checkpoints.directory.iterdir()] == ["step-0000000001.pt"]
+    assert checkpoints.load_newest()[0] == 1
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from simcore.training.checkpoints import Checkpoints
+
+checkpoints = Checkpoints(Path(sys.argv[1]), fingerprint="mine", keep=1)
+checkpoints.save({"w": torch.ones(2)}, step=1)
+replace = Path.replace
+Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+checkpoints.save({"w": torch.ones(2)}, step=2)
+"""
+
+
+def test_a_kill_before_the_last_move_leaves_the_earlier_one_and_no_rest(checkpoints):
+    done = subprocess.run([sys.executable, "-c", KILLED, str(checkpoints.directory)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(list(checkpoints.directory.iterdir())) == 2
+    assert checkpoints.load_newest()[0] == 1
+    assert [path.name for path in checkpoints.directory.iterdir()] == ["step-0000000001.pt"]
 
 
 class Payload:

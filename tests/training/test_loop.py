@@ -14,82 +14,27 @@ import torch
 
 from simcore.errors import ArtefactError, InputError
 from simcore.training import NonFiniteError, pretrain, remove_work
-
-
-class KilledError(Exception):
-    """Stands for whatever ends a run."""
-
-
-class Recorder:
-    def __init__(self):
-        self.rows = []
-
-    def log(self, metrics, *, step):
-        self.rows.append({"step": step, **metrics})
-
-
-def break_at(monkeypatch, method, call):
-    """Make the `call`-th forward pass of `method` raise."""
-    calls = iter(range(1, 10_000))
-    forward = method.forward
-
-    def breaking(views):
-        if next(calls) == call:
-            raise KilledError
-        return forward(views)
-
-    monkeypatch.setattr(method, "forward", breaking)
-
-
-def assert_same_state(left, right):
-    assert left.keys() == right.keys()
-    for name in left:
-        assert torch.equal(left[name], right[name]), name
-
-
-@pytest.fixture
-def run(make_method, store, views, settings, tmp_path):
-    def run(method=None, *, workdir="work", seed=3, reporter=None, **changes):
-        return pretrain(
-            method or make_method(),
-            store,
-            views=views,
-            settings=settings.model_copy(update=changes),
-            seed=seed,
-            workdir=tmp_path / workdir,
-            reporter=reporter,
-        )
-
-    return run
+from tests.training.worlds import Recorder, assert_same_state
 
 
 @pytest.mark.parametrize(
     ("optimiser", "breaks"),
     [("sgd", (5,)), ("adam", (5,)), ("adamw", (1,)), ("adamw", (9,)), ("adamw", (2, 3, 4))],
 )
-def test_a_run_broken_anywhere_ends_with_the_same_bits(run, make_method, monkeypatch, optimiser, breaks):
+def test_a_run_broken_anywhere_ends_with_the_same_bits(run, broken_run, optimiser, breaks):
     whole = run(optimiser=optimiser, workdir="whole")
     for call in breaks:
-        method = make_method()
-        break_at(monkeypatch, method, call)
-        with pytest.raises(KilledError):
-            run(method, optimiser=optimiser)
+        broken_run(call, optimiser=optimiser)
     resumed = run(optimiser=optimiser)
     assert_same_state(whole.state, resumed.state)
     assert whole.curves.equals(resumed.curves)
 
 
-def test_sparse_checkpoints_resume_exactly(run, make_method, monkeypatch):
+def test_sparse_checkpoints_resume_exactly(run, broken_run):
     """The run goes back to an older step, in the middle of a logging interval."""
     whole = run(workdir="whole")
-    method = make_method()
-    break_at(monkeypatch, method, 3)
-    with pytest.raises(KilledError):
-        run(method)
-    method = make_method()
-    break_at(monkeypatch, method, 4)
-    with pytest.raises(KilledError):
-        run(method, checkpoint_every_seconds=1e9)
+    broken_run(3)
+    broken_run(4, checkpoint_every_seconds=1e9)
     resumed = run(checkpoint_every_seconds=1e9)
     assert_same_state(whole.state, resumed.state)
     assert whole.curves.equals(resumed.curves)
@@ -102,7 +47,7 @@ def test_workers_do_not_change_the_result(run):
 def test_a_finished_run_is_not_trained_again(run, make_method, monkeypatch):
     first = run()
     method = make_method()
-    break_at(monkeypatch, method, 1)
+    monkeypatch.setattr(method, "forward", None)
     again = run(method)
     assert_same_state(first.state, again.state)
     assert_same_state(first.state, method.state_dict())
@@ -134,12 +79,9 @@ def test_global_state_is_left_alone(run):
     assert torch.get_num_threads() == threads
 
 
-def test_curves_hold_every_interval_and_reach_the_reporter(run, make_method, monkeypatch):
+def test_curves_hold_every_interval_and_reach_the_reporter(run, broken_run):
     first, second = Recorder(), Recorder()
-    method = make_method()
-    break_at(monkeypatch, method, 7)
-    with pytest.raises(KilledError):
-        run(method, reporter=first)
+    broken_run(7, reporter=first)
     result = run(reporter=second)
     assert result.curves["step"].tolist() == [4, 8, 9]
     assert [row["step"] for row in first.rows] == [4]
@@ -155,11 +97,8 @@ def test_a_logged_loss_is_the_mean_of_its_interval(run):
     np.testing.assert_allclose(fourth["loss"][1], every["loss"][4:8].mean(), rtol=1e-6)
 
 
-def test_other_settings_start_anew(run, make_method, monkeypatch, caplog):
-    method = make_method()
-    break_at(monkeypatch, method, 5)
-    with pytest.raises(KilledError):
-        run(method)
+def test_other_settings_start_anew(run, broken_run, caplog):
+    broken_run(5)
     fresh = run(workdir="fresh", learning_rate=2e-3)
     with caplog.at_level("WARNING"):
         changed = run(learning_rate=2e-3)
@@ -231,30 +170,22 @@ def test_auto_takes_what_is_there(run):
 
 
 KILLED_RUN = """
-import sys
-sys.path.insert(0, {tests!r})
-import conftest, numpy as np
 from pathlib import Path
-from simcore.backbones import create_backbone
-from simcore.methods import SimCLR
 from simcore.training import TrainingSettings, pretrain
+from tests.training.worlds import NoisyViews, make_simclr, make_store
 
-pixels = np.random.default_rng(0).integers(0, 256, (24, 16, 16, 3), dtype=np.uint8)
-store = conftest.ArrayStore(pixels, np.array([f"image-{{number:02d}}" for number in range(24)]))
 pretrain(
-    SimCLR(create_backbone("resnet10_small", seed=0), seed=0), store, views=conftest.NoisyViews(), seed=3,
+    make_simclr(), make_store(), views=NoisyViews(), seed=3,
     settings=TrainingSettings.model_validate_json({settings!r}), workdir=Path({workdir!r}),
 )
 """
 
 
-def test_a_killed_process_resumes_to_the_same_bits(run, settings, tmp_path, request):
+def test_a_killed_process_resumes_to_the_same_bits(run, settings, tmp_path):
     """SIGKILL, with a worker process alive, some time after the first checkpoint."""
     longer = settings.model_copy(update={"steps": 60, "workers": 1})
     whole = run(workdir="whole", steps=60)
-    script = KILLED_RUN.format(
-        tests=str(request.path.parent), settings=longer.model_dump_json(), workdir=str(tmp_path / "work")
-    )
+    script = KILLED_RUN.format(settings=longer.model_dump_json(), workdir=str(tmp_path / "work"))
     process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL, env=os.environ)
     deadline = time.monotonic() + 120
     while len(list(tmp_path.glob("work/*/*.pt"))) < 2 and time.monotonic() < deadline:
@@ -266,12 +197,10 @@ def test_a_killed_process_resumes_to_the_same_bits(run, settings, tmp_path, requ
     assert_same_state(whole.state, run(steps=60, workers=1).state)
 
 
-def test_ctrl_c_ends_the_workers(settings, tmp_path, request):
+def test_ctrl_c_ends_the_workers(settings, tmp_path):
     """SIGINT to the whole group, as a terminal sends it: one traceback, no process left."""
     longer = settings.model_copy(update={"steps": 10_000, "workers": 2})
-    script = KILLED_RUN.format(
-        tests=str(request.path.parent), settings=longer.model_dump_json(), workdir=str(tmp_path / "work")
-    )
+    script = KILLED_RUN.format(settings=longer.model_dump_json(), workdir=str(tmp_path / "work"))
     process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, start_new_session=True)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("work/*/*.pt")) and time.monotonic() < deadline:
@@ -292,12 +221,9 @@ def test_a_process_that_may_have_no_children_makes_views_itself(run, monkeypatch
     assert "may not have workers" in caplog.text
 
 
-def test_bfloat16_trains_and_resumes_exactly(run, make_method, monkeypatch):
+def test_bfloat16_trains_and_resumes_exactly(run, broken_run):
     whole = run(workdir="whole", precision="bfloat16")
-    method = make_method()
-    break_at(monkeypatch, method, 5)
-    with pytest.raises(KilledError):
-        run(method, precision="bfloat16")
+    broken_run(5, precision="bfloat16")
     assert_same_state(whole.state, run(precision="bfloat16").state)
     full = run(workdir="float32")
     assert not torch.equal(whole.state["head.0.weight"], full.state["head.0.weight"])

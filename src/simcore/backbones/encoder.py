@@ -2,121 +2,29 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from simcore import __version__
-from simcore.backbones.registry import create_backbone, feature_dim
+from simcore.backbones.card import IMAGENET_MEAN, IMAGENET_STD, EncoderCard, library_versions, normalise
+from simcore.backbones.patches import embed_patches
+from simcore.backbones.registry import RANDOM_PREFIX, create_backbone, feature_dim, patch_side
+from simcore.backbones.state import load_state, state_fingerprint
 from simcore.errors import ArtefactError, InputError
 from simcore.files import atomic_directory
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+__all__ = ["Encoder", "create_random_encoder", "library_versions"]
 
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
-_LISTED = 8
 
-
-def library_versions() -> dict[str, str]:
-    """Return the versions of the libraries that decide an encoder's output.
-
-    Example:
-        >>> sorted(library_versions())
-        ['lightly', 'simcore', 'timm', 'torch', 'torchvision']
-    """
-    return {"simcore": __version__} | {name: version(name) for name in ("lightly", "timm", "torch", "torchvision")}
-
-
-@dataclass(frozen=True)
-class EncoderCard:
-    """What an encoder is and where it comes from; written as `card.json` beside the weights.
-
-    Attributes:
-        architecture: A name for `create_backbone`.
-        image_size: Side of the square images it was trained for, in pixels.
-        dim: Length of its features.
-        method: Pretraining method, or `random` for an untrained encoder.
-        seed: Seed of the initial weights and of the training.
-        steps: Optimiser steps taken.
-        mean: Per-channel mean of the pixel values in [0, 1] that is subtracted from the input.
-        std: Per-channel standard deviation that the input is divided by.
-        data: Fingerprints of the training data by name.
-        settings: Settings of method and training, as plain values.
-        versions: Library versions at the time of training.
-    """
-
-    architecture: str
-    image_size: int
-    dim: int
-    method: str
-    seed: int
-    steps: int = 0
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
-    data: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=library_versions)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "EncoderCard":
-        """Return the card with `values`; fields of newer versions that this one does not know are refused.
-
-        Raises:
-            InputError: If a field is missing or unknown.
-        """
-        names = {entry.name for entry in fields(cls)}
-        unknown = sorted(set(values) - names)
-        missing = sorted({"architecture", "image_size", "dim", "method", "seed"} - set(values))
-        if unknown or missing:
-            raise InputError(
-                f"The encoder's card has unknown fields {unknown} and lacks {missing}. "
-                "It was written by another version, or by hand; export the encoder again."
-            )
-        return cls(**{**values, **{key: tuple(values[key]) for key in ("mean", "std") if key in values}})
-
-
-def normalise(pixels: Tensor, *, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """Return uint8 `pixels` `(n, 3, s, s)` as float32 with `mean` and `std` (of values in [0, 1]) taken out.
-
-    Example:
-        >>> white = torch.full((1, 3, 1, 1), 255, dtype=torch.uint8)
-        >>> normalise(white, mean=(0.5,) * 3, std=(0.5,) * 3).flatten()
-        tensor([1., 1., 1.])
-    """
-    shape = (1, -1, 1, 1)
-    scale = torch.tensor([1 / (255 * value) for value in std], device=pixels.device).view(shape)
-    shift = torch.tensor([m / s for m, s in zip(mean, std, strict=True)], device=pixels.device).view(shape)
-    return pixels.to(torch.float32) * scale - shift
-
-
-def state_fingerprint(state: Mapping[str, Tensor]) -> str:
-    """Return the sha256 (hex) of names, types, shapes and bytes of a state, in whatever order.
-
-    Example:
-        >>> state_fingerprint({"a": torch.zeros(1)}) == state_fingerprint({"a": torch.ones(1)})
-        False
-    """
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        tensor = state[name].detach().to("cpu").contiguous()
-        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more
+Output = Literal["embedding", "features"]
 
 
 @dataclass(frozen=True)
@@ -143,24 +51,38 @@ class Encoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sha256 (hex) of what decides the features: weights, architecture, input size, mean and std."""
+        """Sha256 (hex) of what decides the embedding: weights, architecture, input size, mean, std, kind."""
         card = self.card
-        facts = json.dumps([card.architecture, card.image_size, list(card.mean), list(card.std)])
-        return hashlib.sha256((facts + state_fingerprint(self.module.state_dict())).encode()).hexdigest()
+        facts: list[object] = [card.architecture, card.image_size, list(card.mean), list(card.std)]
+        if card.embedding != "features":  # encoders written before there was a choice keep their fingerprint
+            facts.append(card.embedding)
+        return hashlib.sha256((json.dumps(facts) + state_fingerprint(self.module.state_dict())).encode()).hexdigest()
 
-    def encode(self, pixels: Tensor) -> Tensor:
-        """Return the features of images, `(n, dim)` float32, in evaluation mode and without gradient.
+    def encode(self, pixels: Tensor, *, output: Output = "embedding") -> Tensor:
+        """Return one row per image, `(n, dim)` float32, in evaluation mode and without gradient.
 
         Args:
-            pixels: `(n, 3, s, s)`, uint8, on any device; the features come back on the network's device.
+            pixels: `(n, 3, s, s)`, uint8, on any device; the rows come back on the network's device.
+            output: `embedding`: what retrieval compares images by, of the kind that the card names.
+                `features`: the output of the network, which evaluation uses (they differ for MAE alone: its
+                features are the class token).
 
         Raises:
-            InputError: If `pixels` has another type or shape.
+            InputError: If `pixels` has another type or shape, or a size that the patches do not divide; or if
+                `output` is another word.
         """
+        if output not in ("embedding", "features"):
+            raise InputError(f"`output` is {output!r}; an encoder gives its `embedding` or its `features`.")
         if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[1] != 3:  # noqa: PLR2004
             raise InputError(
                 f"`pixels` is {tuple(pixels.shape)} {pixels.dtype}; an encoder takes (n, 3, s, s) uint8. "
                 "`simcore.images.eval_pixels` returns that."
+            )
+        side = patch_side(self.module)
+        if side is not None and (pixels.shape[2] % side or pixels.shape[3] % side):
+            raise InputError(
+                f"`pixels` are {pixels.shape[2]}x{pixels.shape[3]}, but `{self.card.architecture}` cuts images into "
+                f"patches of {side}x{side}; give images of {self.card.image_size}x{self.card.image_size} pixels."
             )
         device = next(self.module.parameters()).device
         was_training = self.module.training
@@ -168,7 +90,9 @@ class Encoder:
         try:
             with torch.no_grad():
                 inputs = normalise(pixels.to(device), mean=self.card.mean, std=self.card.std)
-                return self.module(inputs).float()
+                by_patches = output == "embedding" and self.card.embedding == "patch_mean"
+                rows = embed_patches(self.module, inputs) if by_patches else self.module(inputs)
+                return rows.float()
         finally:
             self.module.train(was_training)
 
@@ -216,34 +140,6 @@ class Encoder:
         return encoder
 
 
-def load_state(module: nn.Module, state: Mapping[str, Tensor], *, source: str, architecture: str) -> None:
-    """Load `state` into `module`, every key and shape in its place.
-
-    Raises:
-        ArtefactError: If keys are missing or unexpected or shapes differ; the message lists them.
-    """
-    own = module.state_dict()
-    missing = sorted(set(own) - set(state))
-    unexpected = sorted(set(state) - set(own))
-    shapes = [
-        f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
-        for name in sorted(set(own) & set(state))
-        if state[name].shape != own[name].shape
-    ]
-    problems = [
-        f"{word}: {_listed(names)}"
-        for word, names in (
-            ("missing keys", missing),
-            ("unexpected keys", unexpected),
-            ("other shapes", shapes),
-        )
-        if names
-    ]
-    if problems:
-        raise ArtefactError(f"The weights in {source} do not fit `{architecture}`; {'; '.join(problems)}.")
-    module.load_state_dict(dict(state), strict=True)
-
-
 def create_random_encoder(
     name: str,
     *,
@@ -270,7 +166,7 @@ def create_random_encoder(
     """
     module = create_backbone(name, image_size=image_size, seed=seed).eval()
     card = EncoderCard(
-        architecture=name.removeprefix("random:"),
+        architecture=name.removeprefix(RANDOM_PREFIX),
         image_size=image_size,
         dim=feature_dim(module),
         method="random",

@@ -5,6 +5,7 @@ from simcore.datasets.centroids import CentroidsDataset
 from simcore.datasets.embeddings import EmbeddingsDataset
 from simcore.datasets.encoders import EncoderDataset, SeedEncodersDataset
 from simcore.datasets.figures import FigureDataset, PageDataset, PictureDataset
+from simcore.datasets.if_fresh import IfFreshDataset
 from simcore.datasets.made import RecordsIndexDataset
 from simcore.datasets.records import RecordsDataset
 from simcore.datasets.tables import TableDataset
@@ -15,6 +16,7 @@ __all__ = [
     "EmbeddingsDataset",
     "EncoderDataset",
     "FigureDataset",
+    "IfFreshDataset",
     "PageDataset",
     "PictureDataset",
     "RecordsDataset",

@@ -1,20 +1,27 @@
 """From images to embeddings on disk."""
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from simcore.backbones import Encoder
 from simcore.backbones.encoder import library_versions
 from simcore.embeddings.shards import Embeddings, EmbeddingWriter, open_embeddings
 from simcore.errors import InputError
-from simcore.images import ImageStore, eval_pixels
+from simcore.images import ImageStore, eval_batches
 from simcore.progress import progress
+
+_UNWRITTEN = 2
+"""Batches that may wait for the writer: it falls behind while a shard goes to the disk."""
 
 
 def extract(
@@ -28,14 +35,15 @@ def extract(
     rows_per_shard: int = 65_536,
     device: str | torch.device = "cpu",
     source: str | None = None,
+    workers: int | None = None,
     show_progress: bool = True,
 ) -> Embeddings:
     """Return the embeddings of all images of `store`, written as float16 shards into `directory`.
 
-    The shorter side is resized to `image_size * resize_ratio`, the centre cropped and encoded in evaluation
-    mode. Memory holds one batch and one shard. An interrupted run goes on at the first missing shard and
-    leaves the same bytes: batches begin anew with each shard, so a row does not depend on where the run was
-    stopped.
+    The shorter side is resized to `image_size * resize_ratio`, the centre cropped and encoded in evaluation mode. One
+    thread writes meanwhile, and while a GPU encodes, others decode the next batches. Memory holds a few batches and
+    one or two shards, however many images there are. An interrupted run goes on at the first missing shard and leaves
+    the same bytes: batches begin anew with each shard, so a row does not depend on where the run was stopped.
 
     Args:
         encoder: Maps uint8 images to features; its module is moved to `device`.
@@ -47,6 +55,7 @@ def extract(
         rows_per_shard: Rows of a shard.
         device: Where the encoder runs.
         source: Name of the pool the images come from, kept with the embeddings.
+        workers: Decoding threads; None takes every usable core.
         show_progress: Whether a bar is shown.
 
     Raises:
@@ -57,21 +66,49 @@ def extract(
         raise InputError("There are no images to embed; give a manifest with at least one row.")
     if batch_size < 1:
         raise InputError(f"`batch_size` is {batch_size}; it must be at least 1.")
+    device = torch.device(device)
     encoder.module.to(device)
     metadata = extraction_metadata(encoder, store, image_size=image_size, resize_ratio=resize_ratio)
     if source is not None:
         metadata["source"] = source
     with EmbeddingWriter(directory, dim=encoder.dim, metadata=metadata, rows_per_shard=rows_per_shard) as writer:
         done = min(writer.rows_done, len(store))
-        bar = progress((), description="embed", total=len(store), unit="image")
-        bar.disable = not show_progress
-        with closing(bar):
+        bounds = partial(_batches, done, len(store), batch_size=batch_size, rows_per_shard=rows_per_shard)
+        batches = eval_batches(
+            store,
+            (np.arange(start, stop) for start, stop in bounds()),
+            image_size=image_size,
+            resize_ratio=resize_ratio,
+            workers=workers,
+            # On a CPU, decoding ahead would only take the network's cores from it: there it is done in turn.
+            ahead=0 if device.type == "cpu" else 2,
+            pin_memory=device.type == "cuda",
+        )
+        shown = progress((), description="embed", total=len(store), unit="image") if show_progress else None
+        bar = shown or tqdm(disable=True)
+        with closing(bar), closing(batches), ThreadPoolExecutor(1) as thread:
             bar.update(done)
-            for rows in _batches(done, len(store), batch_size=batch_size, rows_per_shard=rows_per_shard):
-                pixels = eval_pixels(store, image_size=image_size, resize_ratio=resize_ratio, rows=rows)
-                writer.write(store.keys[rows], encoder.encode(pixels))
-                bar.update(len(rows))
+            waiting: deque[Future[None]] = deque()
+            for (start, stop), pixels in zip(bounds(), batches, strict=True):
+                features = encoder.encode(pixels.to(device, non_blocking=True))
+                before = waiting[-1] if waiting else None
+                waiting.append(thread.submit(_write, writer, store.keys[start:stop], features, before=before))
+                if len(waiting) > _UNWRITTEN:
+                    waiting.popleft().result()
+                bar.update(stop - start)
+            for written in waiting:
+                written.result()
     return open_embeddings(directory)
+
+
+def _write(writer: EmbeddingWriter, keys: np.ndarray, features: torch.Tensor, *, before: Future[None] | None) -> None:
+    """Write a batch after the one before it; copying features from a GPU waits here for them, not where they are made.
+
+    What kept the batch before from being written is raised again: a shard must not close over the gap.
+    """
+    if before is not None:
+        before.result()
+    writer.write(keys, features)
 
 
 def extraction_metadata(encoder: Encoder, store: ImageStore, *, image_size: int, resize_ratio: float) -> dict[str, Any]:
@@ -86,9 +123,9 @@ def extraction_metadata(encoder: Encoder, store: ImageStore, *, image_size: int,
     }
 
 
-def _batches(start: int, stop: int, *, batch_size: int, rows_per_shard: int) -> Iterator[np.ndarray]:
-    """Yield the rows of batches from `start`, a shard's first row, to `stop`; none crosses a shard's end."""
+def _batches(start: int, stop: int, *, batch_size: int, rows_per_shard: int) -> Iterator[tuple[int, int]]:
+    """Yield the bounds of batches from `start`, a shard's first row, to `stop`; none crosses a shard's end."""
     for shard in range(start, stop, rows_per_shard):
         end = min(shard + rows_per_shard, stop)
         for first in range(shard, end, batch_size):
-            yield np.arange(first, min(first + batch_size, end))
+            yield first, min(first + batch_size, end)

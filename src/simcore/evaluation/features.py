@@ -39,7 +39,7 @@ def encode_store(
     for start in progress(range(0, len(store), batch_size), description="encode", unit="batch"):
         rows = np.arange(start, min(start + batch_size, len(store)))
         pixels = eval_pixels(store, image_size=image_size, resize_ratio=resize_ratio, rows=rows)
-        features[rows] = encoder.encode(pixels).cpu().numpy()
+        features[rows] = encoder.encode(pixels, output="features").cpu().numpy()
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
         raise SimCoreError(

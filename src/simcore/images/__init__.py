@@ -1,6 +1,8 @@
 """Images: where they are, what they are called, how they are decoded and seen."""
 
 from simcore.images.decode import decode
+from simcore.images.device_images import DeviceImages
+from simcore.images.device_views import DeviceViews
 from simcore.images.encoded import read_bytes
 from simcore.images.fingerprint import source_fingerprint
 from simcore.images.ingest import Ingested, read_source
@@ -10,7 +12,7 @@ from simcore.images.manifest import (
     build_manifest,
     check_manifest,
 )
-from simcore.images.pixels import eval_pixels
+from simcore.images.pixels import eval_batches, eval_pixels
 from simcore.images.size import IMAGE_SIZES, ImageSize, choose_image_size
 from simcore.images.store import ImageStore
 from simcore.images.views import MultiViews, TwoViews, ViewSettings
@@ -19,6 +21,8 @@ __all__ = [
     "IMAGE_SIZES",
     "MANIFEST_COLUMNS",
     "REJECTED_COLUMNS",
+    "DeviceImages",
+    "DeviceViews",
     "ImageSize",
     "ImageStore",
     "Ingested",
@@ -29,6 +33,7 @@ __all__ = [
     "check_manifest",
     "choose_image_size",
     "decode",
+    "eval_batches",
     "eval_pixels",
     "read_bytes",
     "read_source",

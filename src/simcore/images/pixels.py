@@ -1,13 +1,15 @@
 """The fixed transform of evaluation: resize and centre crop."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 
 import numpy as np
 import torch
-from PIL import Image
 
 from simcore.errors import InputError
+from simcore.images.decode import resize
 from simcore.images.store import ImageStore
 from simcore.images.verify import usable_workers
 
@@ -41,30 +43,82 @@ def eval_pixels(
     Raises:
         InputError: `image_size` is below 1 or `resize_ratio` below 1.
     """
+    positions = range(len(store)) if rows is None else rows
+    [pixels] = eval_batches(store, [positions], image_size=image_size, resize_ratio=resize_ratio, workers=workers)
+    return pixels
+
+
+def eval_batches(
+    store: ImageStore,
+    batches: Iterable[Sequence[int] | np.ndarray],
+    *,
+    image_size: int,
+    resize_ratio: float = 1.0,
+    workers: int | None = None,
+    ahead: int = 2,
+    pin_memory: bool = False,
+) -> Generator[torch.Tensor, None, None]:
+    """Yield what `eval_pixels` returns for each of `batches`, in order, the next ones being made meanwhile.
+
+    One pool of threads works through the images of all batches, so that none of them waits for the last image of a
+    batch; at most `ahead` + 1 batches are in memory.
+
+    Args:
+        store: the images.
+        batches: positions in the store, batch by batch; taken from the iterable as they are needed.
+        image_size: as for `eval_pixels`.
+        resize_ratio: as for `eval_pixels`.
+        workers: as for `eval_pixels`.
+        ahead: batches in the making while one is used.
+        pin_memory: whether the pixels lie in memory that a GPU can copy from without waiting.
+
+    Raises:
+        InputError: as `eval_pixels`, at the first batch; an image cannot be read any more.
+
+    Example:
+        >>> from simcore.images import build_manifest
+        >>> list(eval_batches(ImageStore(build_manifest([])), [], image_size=4))
+        []
+    """
     if image_size < 1:
         raise InputError(f"`image_size` is {image_size}; it must be at least 1 pixel.")
     if resize_ratio < 1:
         raise InputError(f"`resize_ratio` is {resize_ratio}; it must be at least 1, or the crop would not fit.")
-    positions = range(len(store)) if rows is None else [int(row) for row in rows]
-    side = round(image_size * resize_ratio)
-    pixels = torch.empty((len(positions), 3, image_size, image_size), dtype=torch.uint8)
-    target = pixels.numpy()
-
-    def place(slots: range) -> None:
-        for slot in slots:
-            crop = _resize_and_crop(store.compact(positions[slot]), side=side, image_size=image_size)
-            target[slot] = crop if crop.ndim == 2 else crop.transpose(2, 0, 1)  # noqa: PLR2004
-
     if workers is None and store.cached and image_size <= _SMALL:
         workers = 1
-    lots = [range(start, min(start + _LOT, len(positions))) for start in range(0, len(positions), _LOT)]
-    threads = min(usable_workers(workers), len(lots))
-    if threads > 1:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(place, lots))
-    else:
-        for lot in lots:
-            place(lot)
+    side = round(image_size * resize_ratio)
+
+    def place(positions: Sequence[int], target: np.ndarray) -> None:
+        for position, slot in zip(positions, target, strict=True):
+            crop = _resize_and_crop(store.compact(position), side=side, image_size=image_size)
+            slot[:] = crop if crop.ndim == 2 else crop.transpose(2, 0, 1)  # noqa: PLR2004
+
+    def start(batch: Sequence[int] | np.ndarray) -> tuple[torch.Tensor, list[Future[None]]]:
+        positions = [int(row) for row in batch]
+        pixels = torch.empty((len(positions), 3, image_size, image_size), dtype=torch.uint8, pin_memory=pin_memory)
+        target = pixels.numpy()
+        lots = [slice(first, first + _LOT) for first in range(0, len(positions), _LOT)]
+        return pixels, [pool.submit(place, positions[lot], target[lot]) for lot in lots]
+
+    window: deque[tuple[torch.Tensor, list[Future[None]]]] = deque()
+    with ThreadPoolExecutor(usable_workers(workers)) as pool:
+        try:
+            for batch in batches:
+                window.append(start(batch))
+                if len(window) > ahead:
+                    yield _wait(*window[0])
+                    window.popleft()
+            while window:
+                yield _wait(*window[0])
+                window.popleft()
+        finally:
+            for future in chain.from_iterable(futures for _, futures in window):
+                future.cancel()
+
+
+def _wait(pixels: torch.Tensor, futures: list[Future[None]]) -> torch.Tensor:
+    for future in futures:
+        future.result()
     return pixels
 
 
@@ -73,7 +127,7 @@ def _resize_and_crop(image: np.ndarray, *, side: int, image_size: int) -> np.nda
     height, width = image.shape[:2]
     if min(height, width) != side:
         size = (side, side * height // width) if width <= height else (side * width // height, side)
-        image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+        image = resize(image, size)
     return _centre(image, size=(image_size, image_size))
 
 

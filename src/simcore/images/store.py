@@ -4,9 +4,11 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+import torch
 
 from simcore.errors import InputError
 from simcore.images.cache import ImageCache
+from simcore.images.device_images import DeviceImages
 from simcore.images.manifest import check_manifest
 
 _NAMES_SHOWN = 3
@@ -90,6 +92,33 @@ class ImageStore:
     def compact(self, position: int) -> np.ndarray:
         """Return image `position` as uint8, read-only: (h, w) where it is grey, else (h, w, 3)."""
         return self._images.get(int(self._rows[position]))
+
+    def on_device(self, device: str | torch.device) -> DeviceImages:
+        """Return the cached pixels as tensors on `device`, copied there once (not at all for the CPU).
+
+        A target of a few thousand images stays on the accelerator this way, and a step of `DeviceViews` copies
+        nothing. Takes as much memory there as the cache takes here, that of all images of this store's manifest.
+
+        Raises:
+            InputError: the pixels are not in the cache.
+
+        Example:
+            >>> import tempfile
+            >>> from pathlib import Path
+            >>> from PIL import Image
+            >>> from simcore.images import read_source
+            >>> root = Path(tempfile.mkdtemp())
+            >>> Image.new("L", (28, 20), 7).save(root / "a.png")
+            >>> ImageStore(read_source(root).manifest).on_device("cpu").compact(0).shape
+            torch.Size([20, 28])
+        """
+        if self._images.shapes is None:
+            raise InputError(
+                f"The {len(self)} images are decoded at each access, so there are no pixels to put on {device}; "
+                "raise `cache_gib` until they fit, or reduce them with `side`."
+            )
+        pixels = torch.from_numpy(self._images.buffer).to(device)
+        return DeviceImages(pixels, self._images.bounds[self._rows], self._images.shapes[self._rows])
 
     def subset(self, keys: Iterable[str]) -> "ImageStore":
         """Return the store of these keys, in their order, over the same cache.

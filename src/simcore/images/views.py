@@ -113,7 +113,7 @@ class MultiViews:
         """
         source = Image.fromarray(image)
         results = []
-        with _torch_seeded(_seed(seed=self.seed, step=step, key=key)):
+        with _torch_seeded(view_seed(seed=self.seed, step=step, key=key)):
             for settings, count in self.groups:
                 transform = _transform(settings)
                 views = torch.empty((count, 3, settings.image_size, settings.image_size), dtype=torch.uint8)
@@ -144,8 +144,8 @@ class TwoViews:
         return MultiViews(((self.settings, 2),), seed=self.seed)(image, step=step, key=key)[0]
 
 
-def _seed(*, seed: int, step: int, key: str) -> int:
-    """Return a number that depends on all three, by a hash that is the same in every process."""
+def view_seed(*, seed: int, step: int, key: str) -> int:
+    """Return a 64-bit number that depends on all three, by a hash that is the same in every process."""
     digest = hashlib.blake2b(f"{seed}\0{step}\0{key}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big")
 

@@ -8,10 +8,20 @@ from torch import nn
 
 from simcore.errors import InputError
 from simcore.methods.base import Method
+from simcore.methods.byol import BYOL
+from simcore.methods.dino import DINO
+from simcore.methods.mae import MAE
 from simcore.methods.simclr import SimCLR
+from simcore.methods.swav import SwAV
 
 # One line adds a method.
-METHODS: dict[str, Callable[..., Method]] = {SimCLR.name: SimCLR}
+METHODS: dict[str, Callable[..., Method]] = {
+    BYOL.name: BYOL,
+    DINO.name: DINO,
+    MAE.name: MAE,
+    SimCLR.name: SimCLR,
+    SwAV.name: SwAV,
+}
 
 
 def create_method(name: str, backbone: nn.Module, **settings: Any) -> Method:

@@ -5,11 +5,47 @@ from typing import Any
 
 import torch
 from lightly.loss import NTXentLoss
+from lightly.utils import dist
 from torch import Tensor, nn
 
 from simcore.backbones import feature_dim
-from simcore.errors import InputError
 from simcore.methods.base import Method, StepOutput
+from simcore.methods.checks import check_sizes, check_temperatures
+from simcore.methods.precision import full_precision
+from simcore.methods.weights import seeded_weights
+
+
+class JointNTXentLoss(NTXentLoss):
+    """NT-Xent whose negatives are the views of the joint batch of all processes.
+
+    lightly's loss, computed otherwise: one product instead of four, and the similarity of an anchor with itself
+    is filled with -inf instead of cut out by an index that depends on data (which makes a GPU wait and breaks a
+    compiled graph). lightly's own mask of several processes stands on the CPU and fits no GPU, and its memory
+    bank, of no use here, would leave a buffer of uninitialised memory among the state.
+
+    Args:
+        temperature: T, above 0.
+
+    Example:
+        >>> loss = JointNTXentLoss(temperature=1)(torch.eye(2), torch.eye(2))
+        >>> round(loss.item(), 4)  # the positive at cosine 1, two negatives at 0: log(1 + 2 / e)
+        0.5514
+    """
+
+    def __init__(self, temperature: float) -> None:
+        super().__init__(temperature=temperature, gather_distributed=torch.distributed.is_available())
+        del self.memory_bank
+
+    def forward(self, out0: Tensor, out1: Tensor) -> Tensor:
+        """Return the mean loss of the 2n anchors in `out0` and `out1`, each `(n, d)`, row i from image i."""
+        anchors = nn.functional.normalize(torch.cat([out0, out1]), dim=1)
+        others = anchors if dist.world_size() == 1 else torch.cat(dist.gather(anchors))
+        own = torch.arange(len(anchors), device=anchors.device)
+        first = dist.rank() * len(anchors)
+        itself = torch.zeros(len(anchors), len(others), dtype=torch.bool, device=anchors.device)
+        itself = itself.scatter(1, (own + first)[:, None], True)
+        logits = (anchors @ others.T / self.temperature).masked_fill(itself, float("-inf"))
+        return nn.functional.cross_entropy(logits, own.roll(len(out0)) + first)
 
 
 class SimCLR(Method):
@@ -47,18 +83,15 @@ class SimCLR(Method):
         self, backbone: nn.Module, *, temperature: float = 0.07, projection_dim: int = 128, seed: int = 0
     ) -> None:
         super().__init__()
-        if temperature <= 0:
-            raise InputError(f"`temperature` is {temperature}; it divides the similarities and must be above 0.")
-        if projection_dim < 1:
-            raise InputError(f"`projection_dim` is {projection_dim}; it must be at least 1.")
+        check_temperatures(temperature=temperature)
+        check_sizes(projection_dim=projection_dim)
         self.backbone = backbone
         self.temperature = temperature
         self.projection_dim = projection_dim
         dim = feature_dim(backbone)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded_weights(seed):
             self.head = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, projection_dim))
-        self.criterion = NTXentLoss(temperature=temperature)
+        self.criterion = JointNTXentLoss(temperature)
 
     @property
     def encoder(self) -> nn.Module:
@@ -72,10 +105,10 @@ class SimCLR(Method):
 
     def forward(self, views: Sequence[Tensor]) -> StepOutput:
         """Return NT-Xent of two views, each `(n, 3, s, s)`, in one pass of the backbone over both."""
-        if len(views) != self.views:
-            raise InputError(f"SimCLR takes 2 views of each image, {len(views)} were given.")
+        self._check_views(views)
         n = len(views[0])
         features = self.backbone(torch.cat(list(views)))
-        # In float32 whatever the precision around it: exp(1 / 0.07) is 1.6 million.
-        projections = self.head(features).float()
-        return StepOutput(self.criterion(projections[:n], projections[n:]), features[:n].detach())
+        projections = self.head(features)
+        with full_precision(projections):
+            loss = self.criterion(projections[:n].float(), projections[n:].float())
+        return StepOutput(loss, features[:n].detach())

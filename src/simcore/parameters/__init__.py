@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -10,8 +10,14 @@ from simcore.errors import InputError
 from simcore.parameters.base import Parameters
 from simcore.parameters.data import ImageParameters, OpensetParameters, TargetParameters
 from simcore.parameters.evaluation import EvaluationParameters, ReportingParameters, RuntimeParameters
+from simcore.parameters.plan import PlanParameters
 from simcore.parameters.selection import ClusteringParameters, EmbeddingParameters, SelectionParameters
-from simcore.parameters.training import PretrainingParameters, RetrievalParameters, TrainingParameters
+from simcore.parameters.training import (
+    MACHINE_FIELDS,
+    PretrainingParameters,
+    RetrievalParameters,
+    TrainingParameters,
+)
 
 # A key that Kedro and the catalog read from `--params`; it is no parameter of a node.
 CATALOG_KEYS = frozenset({"data_root"})
@@ -20,6 +26,7 @@ CATALOG_KEYS = frozenset({"data_root"})
 class ParameterTree(Parameters):
     """All parameters of a run."""
 
+    method: str
     target: TargetParameters
     openset: OpensetParameters
     images: ImageParameters
@@ -30,7 +37,14 @@ class ParameterTree(Parameters):
     pretraining: PretrainingParameters
     evaluation: EvaluationParameters
     reporting: ReportingParameters
+    plan: PlanParameters
     runtime: RuntimeParameters
+
+
+def _model_of(annotation: Any) -> Any:
+    """Return the model behind `Model | None`; anything else as it is."""
+    choices = [choice for choice in get_args(annotation) if hasattr(choice, "model_fields")]
+    return choices[0] if choices else annotation
 
 
 def _locate(location: tuple[Any, ...]) -> tuple[tuple[str, ...], Any]:
@@ -49,7 +63,7 @@ def _locate(location: tuple[Any, ...]) -> tuple[tuple[str, ...], Any]:
         holder = model
         if step not in fields:
             break
-        model = fields[step].annotation
+        model = _model_of(fields[step].annotation)
     return tuple(path), holder
 
 
@@ -65,6 +79,8 @@ def _sentence(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"parameter `{name}` is missing; see conf/base/parameters for its meaning"
     message = problem["msg"].removeprefix("Value error, ")
+    if isinstance(problem["input"], Mapping):
+        return f"in `{name}`, {message.rstrip('.')}"
     for opening in ("Input should be ", "should be "):
         if message.startswith(opening):
             return f"parameter `{name}` is {problem['input']!r}, but should be {message.removeprefix(opening)}"
@@ -93,13 +109,31 @@ def check_parameters(parameters: Mapping[str, Any]) -> ParameterTree:
         ) from error
 
 
+def typed_parameter(name: str, value: Any) -> Any:
+    """Return the value of a catalog entry `params:<group>` as its model; any other as it is.
+
+    Kedro types only what the nodes of the running pipeline take.
+
+    Example:
+        >>> typed_parameter("params:plan", {"probe_steps": 5, "probe_batch_size": 32})
+        PlanParameters(probe_steps=5, probe_batch_size=32)
+    """
+    group = ParameterTree.model_fields.get(name.removeprefix("params:"))
+    if group is None or not isinstance(value, Mapping) or not name.startswith("params:"):
+        return value
+    model: type[Parameters] = group.annotation  # type: ignore[assignment] # every group is a model
+    return model.model_validate(value)
+
+
 __all__ = [
+    "MACHINE_FIELDS",
     "ClusteringParameters",
     "EmbeddingParameters",
     "EvaluationParameters",
     "ImageParameters",
     "OpensetParameters",
     "ParameterTree",
+    "PlanParameters",
     "PretrainingParameters",
     "ReportingParameters",
     "RetrievalParameters",
@@ -108,4 +142,5 @@ __all__ = [
     "TargetParameters",
     "TrainingParameters",
     "check_parameters",
+    "typed_parameter",
 ]

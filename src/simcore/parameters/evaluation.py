@@ -31,10 +31,13 @@ class ReportingParameters(Parameters):
 class RuntimeParameters(Parameters):
     """How the work is done on this machine; nothing here changes what is made."""
 
-    runtime_only: ClassVar[frozenset[str]] = frozenset({"reuse", "work_dir", "device", "threads", "workers"})
+    runtime_only: ClassVar[frozenset[str]] = frozenset(
+        {"reuse", "work_dir", "device", "processes", "threads", "workers"}
+    )
 
     reuse: bool
     work_dir: str
     device: Literal["auto", "cpu", "cuda", "mps"]
+    processes: PositiveInt
     threads: PositiveInt
     workers: int = Field(ge=0)

@@ -2,17 +2,27 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator, model_validator
 
 from simcore.backbones import check_backbone
+from simcore.methods import METHODS
 from simcore.parameters.base import Parameters, Seeds
+from simcore.parameters.methods import (
+    BYOLParameters,
+    DINOParameters,
+    MAEParameters,
+    MethodParameters,
+    SimCLRParameters,
+    SwAVParameters,
+)
+from simcore.parameters.weights import Weights, weights_fingerprint
 from simcore.training.settings import TrainingSettings
 
-MACHINE_FIELDS = frozenset({"device", "threads", "workers"})
+MACHINE_FIELDS = frozenset({"device", "processes", "threads", "workers"})
 
 
 class ViewParameters(Parameters):
-    """Augmentation of one view, see `simcore.images.ViewSettings`; all views have the same distribution."""
+    """Augmentation of one view, see `simcore.images.ViewSettings`; all views of a group have the same distribution."""
 
     scale: tuple[float, float]
     ratio: tuple[float, float]
@@ -26,15 +36,22 @@ class ViewParameters(Parameters):
     grayscale: float = Field(ge=0, le=1)
 
 
-class SimCLRParameters(Parameters):
-    """The method SimCLR."""
+class LocalViewParameters(Parameters):
+    """What the small crops of a multi-crop method have of their own; the rest is as in `views`."""
 
-    temperature: PositiveFloat
-    projection_dim: PositiveInt
+    size: PositiveFloat = Field(le=1)
+    scale: tuple[float, float]
 
 
 class OptimisationParameters(TrainingSettings):
-    """How long and how fast; what belongs to the machine is set once, in `runtime`."""
+    """How long and how fast; what belongs to the machine is set once, in `runtime`.
+
+    `epochs` and `warmup_epochs` may be `paper`: by the paper's rule for what is trained, see
+    `simcore.training.epochs`.
+    """
+
+    epochs: Literal["paper"] | Annotated[int, Field(ge=1)] | None = None  # type: ignore[assignment] # wider
+    warmup_epochs: Literal["paper"] | Annotated[float, Field(ge=0)] | None = None  # type: ignore[assignment] # wider
 
     @model_validator(mode="after")
     def _leave_machine_to_runtime(self) -> "OptimisationParameters":
@@ -48,11 +65,31 @@ class OptimisationParameters(TrainingSettings):
 class TrainingParameters(Parameters):
     """One self-supervised training: method, encoder, views, optimisation."""
 
-    method: Literal["simclr"]
+    method: str
     backbone: str
-    simclr: SimCLRParameters
+    simclr: SimCLRParameters | None = None
+    byol: BYOLParameters | None = None
+    swav: SwAVParameters | None = None
+    dino: DINOParameters | None = None
+    mae: MAEParameters | None = None
     views: ViewParameters
+    local_views: LocalViewParameters | None = None
     optimisation: OptimisationParameters
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_block(cls, values: Any) -> Any:
+        """Write the chosen method's defaults out, so that they count in fingerprints as given ones do."""
+        if isinstance(values, dict) and values.get("method") in _BLOCKS and values.get(values["method"]) is None:
+            return {**values, values["method"]: {}}
+        return values
+
+    @field_validator("method")
+    @classmethod
+    def _check_method(cls, name: str) -> str:
+        if name not in METHODS:
+            raise ValueError(f"unknown method; choose one of {', '.join(sorted(METHODS))}")
+        return name
 
     @field_validator("backbone")
     @classmethod
@@ -60,18 +97,60 @@ class TrainingParameters(Parameters):
         check_backbone(name)
         return name
 
+    @model_validator(mode="after")
+    def _check_blocks(self) -> "TrainingParameters":
+        idle = [name for name in _BLOCKS if name != self.method and getattr(self, name) is not None]
+        if idle:
+            raise ValueError(
+                f"settings of {', '.join(idle)} are given, but the method is {self.method}; choose that method, or "
+                f"keep them under `methods.{idle[0]}.{idle[0]}`"
+            )
+        if self.dino is not None and self.dino.local_views and self.local_views is None:
+            raise ValueError("dino takes small crops: give `local_views`, or set `dino.local_views` to 0")
+        return self
+
     def method_settings(self) -> dict[str, Any]:
-        """Return the settings of the chosen method, as `simcore.methods.create_method` takes them."""
-        return getattr(self, self.method).model_dump()
+        """Return the settings of the chosen method; lengths may be `paper`."""
+        settings: dict[str, Any] = getattr(self, self.method).model_dump()
+        return settings
+
+
+_BLOCKS: dict[str, type[MethodParameters]] = {
+    "simclr": SimCLRParameters,
+    "byol": BYOLParameters,
+    "swav": SwAVParameters,
+    "dino": DINOParameters,
+    "mae": MAEParameters,
+}
 
 
 class RetrievalParameters(TrainingParameters):
-    """Training of the retrieval encoder on X."""
+    """The retrieval encoder: trained on X, or given.
 
+    `encoder` replaces the training: a folder written by `Encoder.save`, a file of weights of `backbone`,
+    `timm:<name>` (pretrained) or `random:<name>`.
+    """
+
+    encoder: Weights = None
     seed: int
+
+    def outside_state(self) -> str | None:
+        """Return the fingerprint of the given encoder's content."""
+        return weights_fingerprint(self.encoder)
 
 
 class PretrainingParameters(TrainingParameters):
-    """Final training, the same for every arm."""
+    """Final training, the same for every arm.
 
+    `initialise_from` starts from weights of `backbone` instead of random ones (two-stage pretraining); its values are
+    those of `RetrievalParameters.encoder`.
+    """
+
+    initialise_from: Weights = None
+    reselections: NonNegativeInt = 0
+    match_iterations: bool = False
     seeds: Seeds = Field(min_length=1)
+
+    def outside_state(self) -> str | None:
+        """Return the fingerprint of the content of the weights started from."""
+        return weights_fingerprint(self.initialise_from)

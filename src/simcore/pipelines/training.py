@@ -1,66 +1,86 @@
-"""From typed parameters to a trained encoder: what the retrieval stage and every arm share."""
+"""From a recipe to a trained encoder: what the retrieval stage and every arm share."""
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pandas as pd
+from torch import nn
 
-from simcore.backbones import Encoder, create_backbone
-from simcore.images import ImageStore, TwoViews, ViewSettings
-from simcore.methods import create_method
-from simcore.parameters import RuntimeParameters, TrainingParameters
-from simcore.training import Reporter, TrainingSettings, export_encoder, pretrain
+from simcore.backbones import Encoder
+from simcore.evaluation.online import OnlineKnn
+from simcore.images import ImageStore
+from simcore.parameters import ImageParameters
+from simcore.pipelines.recipe import Recipe
+from simcore.training import Renewal, Reporter, export_encoder, pretrain
 from simcore.workspace import work_directory
 
-JITTER = 0.8
-"""What `jitter: auto` means for a target with colours: the paper's probability."""
+LOGGER = logging.getLogger(__name__)
+
+Probe = Callable[[nn.Module], Mapping[str, float]]
 
 
 def train_encoder(
     store: ImageStore,
     *,
-    image_size: Mapping[str, Any],
-    training: TrainingParameters,
-    runtime: RuntimeParameters,
+    recipe: Recipe,
     seed: int,
     reporter: Reporter,
     description: str,
+    probe: Probe | None = None,
+    renewal: Callable[[Path], Renewal | None] | None = None,
 ) -> tuple[Encoder, pd.DataFrame]:
     """Return the encoder pretrained on `store` from the weights of `seed`, and its curves.
 
-    `image_size` is what the node `decide_image_size` returned: the side, and whether X is grey.
+    Args:
+        store: Images of the training set.
+        recipe: How they are trained on.
+        seed: Of weights, batches and views.
+        reporter: Receives the curves.
+        description: Label of the progress bar.
+        probe: Looks at the encoder now and then.
+        renewal: Returns from a folder of the run how the images are renewed during it.
     """
-    side = image_size["image_size"]
-    backbone = create_backbone(training.backbone, image_size=side, seed=seed)
-    method = create_method(training.method, backbone, seed=seed, **training.method_settings())
-    settings = TrainingSettings(
-        **training.optimisation.model_dump(exclude={"threads", "workers", "device"}),
-        threads=runtime.threads,
-        workers=runtime.workers,
-        device=runtime.device,
-    )
-    drawn = training.views.model_dump()
-    if drawn["jitter"] == "auto":
-        drawn["jitter"] = 0.0 if image_size["grey"] else JITTER
-    views = TwoViews(ViewSettings(image_size=side, **drawn), seed=seed)
+    training, settings = recipe.training, recipe.settings
+    method = recipe.create_method(seed=seed)
+    workdir = work_directory() / f"seed-{seed}"
     result = pretrain(
         method,
         store,
-        views=views,
+        views=recipe.views(method, seed=seed),
         settings=settings,
         seed=seed,
-        workdir=work_directory() / f"seed-{seed}",
+        workdir=workdir,
         reporter=reporter,
         description=description,
+        probe=probe if settings.probe_every_steps is not None else None,
+        renewal=None if renewal is None else renewal(workdir),
     )
     encoder = export_encoder(
         method,
         architecture=training.backbone,
-        image_size=side,
+        image_size=recipe.image_size,
         settings=settings,
         seed=seed,
         steps=result.steps,
         data={"keys": hashlib.sha256("\n".join(store.keys.tolist()).encode()).hexdigest()},
     )
     return encoder, result.curves
+
+
+def make_probe(store: ImageStore, *, recipe: Recipe, images: ImageParameters) -> Probe | None:
+    """Return the nearest-neighbour probe on the images of X in `store`, None where it is off or X has no labels."""
+    if recipe.settings.probe_every_steps is None:
+        return None
+    labels = store.labels
+    if any(label is None for label in labels) or len(set(labels)) < 2:  # noqa: PLR2004
+        LOGGER.info("X has no labels for a probe during training; the curves go without `knn_top1`.")
+        return None
+    return OnlineKnn(
+        store,
+        image_size=recipe.image_size,
+        resize_ratio=images.eval_resize_ratio,
+        mean=recipe.settings.mean,
+        std=recipe.settings.std,
+    )

@@ -11,7 +11,9 @@ from kedro.io.core import AbstractVersionedDataset, VersionNotFoundError, is_par
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from simcore.parameters import typed_parameter
 from simcore.reuse.code import code_fingerprint
+from simcore.reuse.reading import unread
 from simcore.reuse.records import Record, read_record
 from simcore.reuse.values import plain, value_fingerprint
 
@@ -128,9 +130,11 @@ def make_plan(pipeline: Pipeline, catalog: CatalogProtocol, *, reuse: bool = Tru
         parameters, inputs, values = {}, {}, {}
         for name in node.inputs:
             if is_parameter(name):
-                value = catalog.load(name)
+                value = typed_parameter(name, catalog.load(name))
                 parameters[name], values[name] = value_fingerprint(value), plain(value)
-            else:
+        ignored = unread(node.func, values)
+        for name in node.inputs:
+            if not is_parameter(name) and name not in ignored:
                 inputs[name] = made.get(name) or _stored_state(name, catalog)
         parts = {"code": code_fingerprint(node.func), "parameters": parameters, "inputs": inputs}
         fingerprint = value_fingerprint({**parts, "order": node.inputs})

@@ -14,7 +14,7 @@ from kedro.pipeline.node import Node
 from kedro.runner import SequentialRunner
 from pluggy import PluginManager
 
-from simcore.parameters import RuntimeParameters
+from simcore.parameters import RuntimeParameters, typed_parameter
 from simcore.reuse.plan import NOT_MADE, Plan, make_plan, output_fingerprint
 from simcore.reuse.records import Record, write_record
 from simcore.workspace import enter_work_directory, leave_work_directory
@@ -74,10 +74,10 @@ class _Recorder:
 
 
 def _runtime(catalog: CatalogProtocol) -> RuntimeParameters | None:
-    """Return the runtime parameters; Kedro types only those that a node of the pipeline takes."""
     if "params:runtime" not in catalog:
         return None
-    return RuntimeParameters.model_validate(catalog.load("params:runtime"))
+    value: RuntimeParameters = typed_parameter("params:runtime", catalog.load("params:runtime"))
+    return value
 
 
 class ReuseRunner(SequentialRunner):

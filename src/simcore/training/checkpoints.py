@@ -59,9 +59,13 @@ class Checkpoints:
     def load_newest(self) -> tuple[int, dict[str, Any]] | None:
         """Return step and state of the newest checkpoint that can be read, or None when there is none.
 
+        What a kill left half written is removed.
+
         Raises:
             ArtefactError: If a checkpoint belongs to another run, or none of those present can be read.
         """
+        for half_written in self.directory.glob(".step-*.partial"):
+            half_written.unlink()
         paths = self.paths()
         for path in reversed(paths):
             try:

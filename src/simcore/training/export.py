@@ -51,6 +51,7 @@ def export_encoder(
         method=method.name,
         seed=seed,
         steps=steps,
+        embedding=method.embedding,
         mean=settings.mean,
         std=settings.std,
         data=dict(data),

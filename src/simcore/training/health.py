@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from simcore.errors import SimCoreError
 from simcore.files import atomic_file
 from simcore.methods import StepOutput
+from simcore.training.group import Group
 
 _LISTED = 5
 
@@ -35,13 +36,14 @@ def feature_spread(features: Tensor) -> float:
 class LossMonitor:
     """Collects the losses of an interval and stops the run at the first that is not finite.
 
-    Reading a loss waits for the device. On a CPU that costs nothing and each loss is read at once; on a GPU
-    the losses stay there until `read`, which then still finds the first bad step.
+    Reading a loss waits for the device and, with several processes, for the others: `read` does it for all
+    steps since the last call, and then still finds the first bad one.
 
     Args:
         folder: Where `nonfinite.json` (step, learning rate, keys) is written for replay.
-        keys_of: Returns the keys of the images of a step.
+        keys_of: Returns the keys of the images that this process takes at a step.
         learning_rate_of: Returns the learning rate of a step.
+        group: The processes of the run, which all call `read` at the same steps.
         values: Losses of the current interval that a checkpoint brought along.
     """
 
@@ -51,35 +53,32 @@ class LossMonitor:
         *,
         keys_of: Callable[[int], Sequence[str]],
         learning_rate_of: Callable[[int], float],
+        group: Group,
         values: Sequence[float] = (),
     ) -> None:
         self.folder = folder
         self.keys_of = keys_of
         self.learning_rate_of = learning_rate_of
+        self.group = group
         self.values = list(values)
         self._unread: list[tuple[int, Tensor]] = []
-        self._features: tuple[int, Tensor] | None = None
+        self._features: tuple[int, list[Tensor]] | None = None
 
-    def add(self, output: StepOutput, *, step: int) -> None:
-        """Take in the output of `step`.
-
-        Raises:
-            NonFiniteError: If the loss is on a CPU and not finite.
-        """
-        self._unread.append((step, output.loss.detach()))
-        self._features = (step, output.features)
-        if output.loss.device.type == "cpu":
-            self.read()
+    def add(self, outputs: Sequence[StepOutput], *, step: int) -> None:
+        """Take in the outputs of the passes of `step`, whose losses are averaged."""
+        losses = [output.loss.detach() for output in outputs]
+        self._unread.append((step, losses[0] if len(losses) == 1 else torch.stack(losses).mean()))
+        self._features = (step, [output.features for output in outputs])
 
     def read(self) -> None:
-        """Bring the losses over from the device.
+        """Bring the losses over from the device, averaged over the processes.
 
         Raises:
             NonFiniteError: If one of them is NaN or infinite.
         """
         if not self._unread:
             return
-        values = torch.stack([loss for _, loss in self._unread]).tolist()
+        values = self.group.mean(torch.stack([loss.float() for _, loss in self._unread])).tolist()
         for (step, _), value in zip(self._unread, values, strict=True):
             if not math.isfinite(value):
                 self._stop(step, value)
@@ -95,15 +94,18 @@ class LossMonitor:
 
     def _stop(self, step: int, loss: float) -> None:
         keys = [str(key) for key in self.keys_of(step)]
-        offending = keys
+        suspected: list[str] = []
         if self._features is not None and self._features[0] == step:
-            finite = torch.isfinite(self._features[1]).all(dim=1).tolist()
-            offending = [key for key, fine in zip(keys, finite, strict=True) if not fine] or keys
+            finite = torch.cat([torch.isfinite(part).all(dim=1).cpu() for part in self._features[1]]).tolist()
+            suspected = [key for key, fine in zip(keys, finite, strict=True) if not fine]
+        found = self.group.objects((keys, suspected))
+        offending = [key for _, some in found for key in some] or [key for every, _ in found for key in every]
         rate = self.learning_rate_of(step)
         path = self.folder / "nonfinite.json"
-        with atomic_file(path) as partial:
-            record = {"step": step, "learning_rate": rate, "loss": str(loss), "keys": offending}
-            partial.write_text(json.dumps(record, indent=2), encoding="utf-8")
+        if self.group.first:
+            with atomic_file(path) as partial:
+                record = {"step": step, "learning_rate": rate, "loss": str(loss), "keys": offending}
+                partial.write_text(json.dumps(record, indent=2), encoding="utf-8")
         shown = ", ".join(offending[:_LISTED]) + (", ..." if len(offending) > _LISTED else "")
         raise NonFiniteError(
             f"The loss is {loss} at step {step} (learning rate {rate:.3g}) on {len(offending)} image(s): "

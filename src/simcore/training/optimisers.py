@@ -12,7 +12,8 @@ def create_optimiser(module: nn.Module, *, settings: TrainingSettings) -> torch.
     """Return the optimiser that `settings` name over the parameters of `module` that take a gradient.
 
     SGD (Nesterov) and Adam decay every parameter; AdamW leaves out biases and norms, that is parameters with
-    one dimension (as the SimCore paper's runs).
+    one dimension (as the SimCore paper's runs). A group's `decays` says whether a schedule of the weight decay
+    concerns it.
 
     Example:
         >>> settings = TrainingSettings(steps=1, optimiser="adamw")
@@ -22,12 +23,39 @@ def create_optimiser(module: nn.Module, *, settings: TrainingSettings) -> torch.
     """
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     common: dict[str, Any] = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+    # One pass over the weights instead of one for each operation: a tenth of a small network's step on a CPU.
+    common["fused"] = all(parameter.device.type in {"cpu", "cuda"} for parameter in parameters)
+    whole = [{"params": parameters, "decays": True}]
     if settings.optimiser == "sgd":
-        return torch.optim.SGD(parameters, momentum=settings.momentum, nesterov=True, **common)
+        optimiser = torch.optim.SGD(whole, momentum=settings.momentum, nesterov=True, **common)
+        # The fused step wants all buffers or none, but frozen parameters (SwAV's prototypes) get their first gradient
+        # later than others. From zero, the first update makes the same buffer as without: the gradient.
+        for parameter in parameters:
+            optimiser.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        return optimiser
     if settings.optimiser == "adam":
-        return torch.optim.Adam(parameters, betas=settings.betas, **common)
+        return torch.optim.Adam(whole, betas=settings.betas, **common)
     groups: list[dict[str, Any]] = [
-        {"params": [parameter for parameter in parameters if parameter.ndim > 1]},
-        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
+        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "decays": True},
+        {
+            "params": [parameter for parameter in parameters if parameter.ndim <= 1],
+            "decays": False,
+            "weight_decay": 0.0,
+        },
     ]
     return torch.optim.AdamW([group for group in groups if group["params"]], betas=settings.betas, **common)
+
+
+def set_schedules(optimiser: torch.optim.Optimizer, *, learning_rate: float, weight_decay: float) -> None:
+    """Set the learning rate of all groups, and the weight decay of those that decay.
+
+    Example:
+        >>> optimiser = create_optimiser(nn.Linear(2, 2), settings=TrainingSettings(steps=1, optimiser="adamw"))
+        >>> set_schedules(optimiser, learning_rate=0.5, weight_decay=0.4)
+        >>> [(group["lr"], group["weight_decay"]) for group in optimiser.param_groups]
+        [(0.5, 0.4), (0.5, 0.0)]
+    """
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate
+        if group["decays"]:
+            group["weight_decay"] = weight_decay

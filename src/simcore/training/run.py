@@ -1,6 +1,7 @@
 """One training run's fixed facts: its length, its batches, its identity on disk."""
 
 import hashlib
+import inspect
 import json
 import logging
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ from typing import Any
 from simcore.backbones import state_fingerprint
 from simcore.errors import InputError
 from simcore.files import atomic_file
-from simcore.methods import Method
+from simcore.methods import Method, Moment
 from simcore.training.batches import BatchStream
 from simcore.training.checkpoints import Checkpoints
-from simcore.training.data import Images, MakeViews
-from simcore.training.schedules import cosine_learning_rate
+from simcore.training.data import Images, MakeDeviceViews, MakeViews
+from simcore.training.renewal import Renewal
+from simcore.training.schedules import cosine, cosine_learning_rate
 from simcore.training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ class Run:
         settings: How the network is trained.
         seed: Seed of batches and of the method's own draws.
         total_steps: Optimiser steps in all.
+        warmup_steps: Steps of them in which the learning rate rises.
         stream: Which images each step takes.
         checkpoints: The run's folder, named by its fingerprint.
     """
@@ -37,8 +40,17 @@ class Run:
     settings: TrainingSettings
     seed: int
     total_steps: int
+    warmup_steps: int
     stream: BatchStream
     checkpoints: Checkpoints
+
+    @property
+    def _stair(self) -> int:
+        return self.stream.steps_per_epoch if self.settings.schedule_per == "epoch" else 1
+
+    def moment(self, step: int) -> Moment:
+        """Return where in the run `step` (1-based) stands."""
+        return Moment(step=step, total_steps=self.total_steps, steps_per_epoch=self.stream.steps_per_epoch)
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of `step` (1-based)."""
@@ -47,47 +59,65 @@ class Run:
             total_steps=self.total_steps,
             peak=self.settings.learning_rate,
             floor=self.settings.learning_rate_floor,
-            warmup_steps=self.settings.warmup_steps,
+            warmup_steps=self.warmup_steps,
+            stair=self._stair,
         )
+
+    def weight_decay(self, step: int) -> float:
+        """Return the weight decay of `step` (1-based)."""
+        start, end = self.settings.weight_decay, self.settings.weight_decay_end
+        if end is None:
+            return start
+        return cosine(step, total_steps=self.total_steps, start=start, end=end, stair=self._stair)
 
 
 def plan_run(
     method: Method,
     store: Images,
     *,
-    views: MakeViews,
+    views: MakeViews | MakeDeviceViews,
     settings: TrainingSettings,
     seed: int,
     workdir: Path,
+    renewal: Renewal | None = None,
+    write: bool = True,
 ) -> Run:
     """Return the run that trains `method` on `store`; its folder in `workdir` is named by its fingerprint.
 
     The fingerprint covers the settings that decide the result, the method with its initial weights, the
     views, the keys of the images and the seed. When `workdir` holds another run, a warning says in what it
-    differs.
+    differs. Without `write` (a process that is not the first of its group) nothing is written or told.
 
     Raises:
-        InputError: If there are too few images, the schedule has no step after its warm-up, or `repr(views)`
-            does not tell the settings of the views.
+        InputError: If there are too few images, the schedule has no step after its warm-up, the views are not
+            made for where `views_on` puts them, `repr(views)` does not tell their settings, or a renewal lies
+            outside the run.
     """
     batch_size = settings.resolved_batch_size(len(store))
     total_steps = settings.resolved_steps(len(store))
-    if settings.warmup_steps >= total_steps:
+    warmup_steps = settings.resolved_warmup_steps(len(store))
+    if warmup_steps >= total_steps:
+        name = "warmup_epochs" if settings.warmup_epochs else "warmup_steps"
         raise InputError(
-            f"`warmup_steps` is {settings.warmup_steps} but the run has {total_steps} steps; the warm-up "
+            f"`{name}` is {getattr(settings, name)} but the run has {total_steps} steps; the warm-up "
             "must be shorter than the run."
         )
+    if renewal is not None:
+        renewal.check(total_steps=total_steps)
+    _check_views(views, settings)
     if type(views).__repr__ is object.__repr__:
         raise InputError(
             f"`views` is a {type(views).__name__} whose repr does not tell its settings, so that a resumed "
             "run could not know it again; use `TwoViews` or `MultiViews`, or a frozen dataclass."
         )
-    logger.info("%d images, batches of %d, %d steps", len(store), batch_size, total_steps)
     facts = {
         **settings.identity(),
         "batch_size": batch_size,
         "steps": total_steps,
         "epochs": None,
+        "warmup_steps": warmup_steps,
+        "warmup_epochs": None,
+        "renewals": [] if renewal is None else list(renewal.steps),
         "method": {"name": method.name, **method.hyper_parameters},
         "views": repr(views),
         "initial_weights": state_fingerprint(method.state_dict()),
@@ -97,16 +127,31 @@ def plan_run(
     text = json.dumps(facts, sort_keys=True, indent=2)
     fingerprint = hashlib.sha256(text.encode()).hexdigest()
     folder = workdir / fingerprint[:16]
-    _warn_of_other_runs(workdir, facts=json.loads(text), folder=folder)
-    with atomic_file(folder / _FACTS) as partial:
-        partial.write_text(text + "\n", encoding="utf-8")
+    if write:
+        logger.info("%d images, batches of %d, %d steps", len(store), batch_size, total_steps)
+        _warn_of_other_runs(workdir, facts=json.loads(text), folder=folder)
+        with atomic_file(folder / _FACTS) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
     return Run(
         settings=settings,
         seed=seed,
         total_steps=total_steps,
-        stream=BatchStream(len(store), batch_size=batch_size, seed=seed),
+        warmup_steps=warmup_steps,
+        stream=BatchStream(
+            len(store), batch_size=batch_size, seed=seed, drop_last=settings.drop_last, parts=settings.parts
+        ),
         checkpoints=Checkpoints(folder, fingerprint=fingerprint, keep=settings.keep_checkpoints),
     )
+
+
+def _check_views(views: MakeViews | MakeDeviceViews, settings: TrainingSettings) -> None:
+    takes = inspect.signature(views).parameters
+    on = "device" if "keys" in takes else "workers"
+    if on != settings.views_on:
+        raise InputError(
+            f"`views_on` is {settings.views_on}, but `views` is a {type(views).__name__}, which makes views on the "
+            f"{on}; use `DeviceViews` for the device, and `TwoViews` or `MultiViews` for the workers."
+        )
 
 
 def _warn_of_other_runs(workdir: Path, *, facts: dict[str, Any], folder: Path) -> None:

@@ -25,7 +25,13 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 decide_image_size,
-                inputs=["target_manifest", "params:images", "params:retrieval", "params:pretraining"],
+                inputs=[
+                    "target_manifest",
+                    "params:images",
+                    "params:retrieval",
+                    "params:pretraining",
+                    "params:runtime",
+                ],
                 outputs="image_size",
                 name="decide_image_size",
                 tags="cpu",

@@ -1,38 +1,94 @@
 """Nodes of the stage `pretraining`: one arm's training set, and its encoders, one a seed."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from simcore.backbones import Encoder
-from simcore.errors import InputError
 from simcore.images import ImageStore
-from simcore.parameters import ImageParameters, PretrainingParameters, RuntimeParameters
-from simcore.pipelines.training import train_encoder
+from simcore.parameters import (
+    ClusteringParameters,
+    EmbeddingParameters,
+    ImageParameters,
+    PretrainingParameters,
+    RuntimeParameters,
+    SelectionParameters,
+)
+from simcore.pipelines.pretraining.reselection import plan_reselections
+from simcore.pipelines.pretraining.training_sets import is_target, join, target_part
+from simcore.pipelines.recipe import Recipe
+from simcore.pipelines.training import make_probe, train_encoder
+from simcore.reuse.reading import reads_only_if
 from simcore.tracking import reporter
+from simcore.training import Renewal
 
-
-def _qualify(manifest: pd.DataFrame, *, pool: str) -> pd.DataFrame:
-    """Return `manifest` with keys that stay unique when pools are joined."""
-    return manifest.assign(key=pool + ":" + manifest["key"])
+Trained = tuple[dict[int, Encoder], pd.DataFrame]
 
 
 def take_target(target_manifest: pd.DataFrame) -> pd.DataFrame:
     """Return the training set of the arm X: the target's training images."""
-    return _qualify(target_manifest[target_manifest["split"] == "train"], pool="target").reset_index(drop=True)
+    return target_part(target_manifest)
 
 
 def join_coreset(target_manifest: pd.DataFrame, openset_manifest: pd.DataFrame, coreset: pd.DataFrame) -> pd.DataFrame:
-    """Return the training set of an arm X + coreset: every image once, as in the paper (X is not up-weighted)."""
-    unknown = coreset.loc[~coreset["key"].isin(openset_manifest["key"]), "key"]
-    if len(unknown):
-        raise InputError(
-            f"{len(unknown)} of {len(coreset)} coreset keys are not in the open-set's manifest, the first is "
-            f"{unknown.iloc[0]!r}; embeddings and images must use the same keys."
+    """Return the training set of an arm X + coreset."""
+    return join(target_manifest, openset_manifest, coreset["key"])
+
+
+def plan_arm(
+    training_set: pd.DataFrame,
+    *,
+    image_size: dict[str, Any],
+    pretraining: PretrainingParameters,
+    runtime: RuntimeParameters,
+    matched_steps: int | None = None,
+) -> Recipe:
+    """Return the recipe of an arm with that training set."""
+    n_target = int(is_target(training_set).sum())
+    n_selected = len(training_set) - n_target
+    return Recipe(
+        training=pretraining,
+        runtime=runtime,
+        purpose="coreset" if n_selected else "target",
+        image_size=image_size["image_size"],
+        grey=image_size["grey"],
+        n_target=n_target,
+        n_selected=n_selected,
+        matched_steps=matched_steps,
+    )
+
+
+def _pretrain(
+    training_set: pd.DataFrame,
+    *,
+    recipe: Recipe,
+    images: ImageParameters,
+    pretraining: PretrainingParameters,
+    arm: str,
+    renewal: Callable[..., Renewal] | None = None,
+) -> Trained:
+    """Return the arm's encoders by seed and their curves."""
+    store = ImageStore(training_set, side=2 * recipe.image_size, cache_gib=images.cache_gib)
+    target = store.subset(training_set.loc[is_target(training_set), "key"])
+    recipe.log()
+    probe = make_probe(target, recipe=recipe, images=images)
+    encoders, curves = {}, []
+    for seed in pretraining.seeds:
+        encoders[seed], curve = train_encoder(
+            store,
+            recipe=recipe,
+            seed=seed,
+            reporter=reporter(arm=arm, seed=seed),
+            description=f"pretrain {arm}, seed {seed}",
+            probe=probe,
+            renewal=None if renewal is None else partial(renewal, seed=seed),
         )
-    picked = openset_manifest[openset_manifest["key"].isin(coreset["key"])]
-    joined = pd.concat([take_target(target_manifest), _qualify(picked, pool="openset")])
-    return joined.sort_values("key", ignore_index=True)
+        curves.append(curve.assign(arm=arm, seed=seed))
+    return encoders, pd.concat(curves, ignore_index=True)
 
 
 def pretrain_arm(
@@ -42,19 +98,73 @@ def pretrain_arm(
     pretraining: PretrainingParameters,
     runtime: RuntimeParameters,
     arm: str,
-) -> tuple[dict[int, Encoder], pd.DataFrame]:
-    """Return the arm's encoders by seed and their curves."""
-    store = ImageStore(training_set, side=2 * image_size["image_size"], cache_gib=images.cache_gib)
-    encoders, curves = {}, []
-    for seed in pretraining.seeds:
-        encoders[seed], curve = train_encoder(
-            store,
-            image_size=image_size,
-            training=pretraining,
-            runtime=runtime,
+) -> Trained:
+    """Return the encoders of an arm X + open-set images by seed, and their curves."""
+    recipe = plan_arm(training_set, image_size=image_size, pretraining=pretraining, runtime=runtime)
+    return _pretrain(training_set, recipe=recipe, images=images, pretraining=pretraining, arm=arm)
+
+
+@reads_only_if("coreset_simcore", parameter="params:pretraining", field="match_iterations")
+def pretrain_target(
+    training_set: pd.DataFrame,
+    image_size: dict[str, Any],
+    images: ImageParameters,
+    pretraining: PretrainingParameters,
+    runtime: RuntimeParameters,
+    coreset: pd.DataFrame,
+    arm: str,
+) -> Trained:
+    """Return the encoders of the arm X by seed, and their curves.
+
+    With `pretraining.match_iterations` it trains for as many steps as the arm with the coreset; else the coreset does
+    not count.
+    """
+    settle = partial(plan_arm, image_size=image_size, pretraining=pretraining, runtime=runtime)
+    recipe = settle(training_set)
+    if pretraining.match_iterations:
+        longer = replace(recipe, purpose="coreset", n_selected=len(coreset))
+        recipe = settle(training_set, matched_steps=longer.settings.resolved_steps(longer.n_images))
+    return _pretrain(training_set, recipe=recipe, images=images, pretraining=pretraining, arm=arm)
+
+
+def pretrain_coreset(
+    training_set: pd.DataFrame,
+    target_manifest: pd.DataFrame,
+    openset_manifest: pd.DataFrame,
+    image_size: dict[str, Any],
+    images: ImageParameters,
+    embedding: EmbeddingParameters,
+    clustering: ClusteringParameters,
+    selection: SelectionParameters,
+    pretraining: PretrainingParameters,
+    runtime: RuntimeParameters,
+    arm: str,
+) -> Trained:
+    """Return the encoders of the arm X + coreset by seed, and their curves.
+
+    With `pretraining.reselections` the coreset is selected anew that many times during the training.
+    """
+    recipe = plan_arm(training_set, image_size=image_size, pretraining=pretraining, runtime=runtime)
+
+    def renewal(folder: Path, *, seed: int) -> Renewal:
+        return plan_reselections(
+            folder,
+            reselections=pretraining.reselections,
+            recipe=recipe,
+            target_manifest=target_manifest,
+            openset_manifest=openset_manifest,
+            images=images,
+            embedding=embedding,
+            clustering=clustering,
+            selection=selection,
             seed=seed,
-            reporter=reporter(arm=arm, seed=seed),
-            description=f"pretrain {arm}, seed {seed}",
         )
-        curves.append(curve.assign(arm=arm, seed=seed))
-    return encoders, pd.concat(curves, ignore_index=True)
+
+    return _pretrain(
+        training_set,
+        recipe=recipe,
+        images=images,
+        pretraining=pretraining,
+        arm=arm,
+        renewal=renewal if pretraining.reselections else None,
+    )

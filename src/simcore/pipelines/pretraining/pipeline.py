@@ -1,13 +1,34 @@
 """The stage `pretraining`: one namespace an arm."""
 
+from collections.abc import Callable
+from typing import Any
+
 from kedro.pipeline import Node, Pipeline
 
 from simcore.pipelines.arms import ARMS, for_arm
-from simcore.pipelines.pretraining.nodes import join_coreset, pretrain_arm, take_target
+from simcore.pipelines.pretraining.nodes import (
+    join_coreset,
+    pretrain_arm,
+    pretrain_coreset,
+    pretrain_target,
+    take_target,
+)
+
+TRAINING = ("image_size", "params:images", "params:pretraining", "params:runtime")
+RESELECTION = (
+    "target_manifest",
+    "openset_manifest",
+    "image_size",
+    "params:images",
+    "params:embedding",
+    "params:clustering",
+    "params:selection",
+    "params:pretraining",
+    "params:runtime",
+)
 
 
-def create_arm(arm: str) -> Pipeline:
-    """Return the arm's nodes: assemble its training set, pretrain on it."""
+def _nodes(arm: str) -> list[Node]:
     if arm == "x":
         assemble = Node(take_target, inputs="target_manifest", outputs="training_set", name="assemble", tags="cpu")
     else:
@@ -18,20 +39,31 @@ def create_arm(arm: str) -> Pipeline:
             name="assemble",
             tags="cpu",
         )
+    own: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
+        "x": (pretrain_target, (*TRAINING, "coreset_simcore")),
+        "simcore": (pretrain_coreset, RESELECTION),
+    }
+    function, inputs = own.get(arm, (pretrain_arm, TRAINING))
     train = Node(
-        for_arm(pretrain_arm, arm),
-        inputs=["training_set", "image_size", "params:images", "params:pretraining", "params:runtime"],
+        for_arm(function, arm),
+        inputs=["training_set", *inputs],
         outputs=["encoders", f"curves_{arm}"],
         name="pretrain",
         tags="gpu",
     )
-    inputs = {name for name in (*assemble.inputs, "image_size") if not name.startswith("params:")}
+    return [assemble, train]
+
+
+def create_arm(arm: str) -> Pipeline:
+    """Return the arm's nodes: assemble its training set, pretrain on it."""
+    nodes = _nodes(arm)
+    inputs = {name for node in nodes for name in node.inputs} - {"training_set"}
     return Pipeline(
-        [assemble, train],
+        nodes,
         namespace=arm,
-        inputs=inputs,
+        inputs={name for name in inputs if not name.startswith("params:")},
         outputs={f"curves_{arm}"},
-        parameters={"params:images", "params:pretraining", "params:runtime"},
+        parameters={name for name in inputs if name.startswith("params:")},
     )
 
 

@@ -1,0 +1,79 @@
+"""Configuration in layers: an environment may stand on another one, and a method's name brings its settings."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+from kedro.config import MissingConfigException, OmegaConfigLoader
+from omegaconf import OmegaConf
+
+from simcore.errors import InputError
+from simcore.parameters.presets import apply_presets
+
+PARENT_FILE = "extends.yml"
+
+
+class LayeredConfigLoader(OmegaConfigLoader):
+    """Kedro's loader with more than two layers.
+
+    Kedro lays one environment over `conf/base`. Here `conf/<env>/extends.yml` may name another one that comes between
+    (`env: paper`), which may extend a third; and parameters get the presets of the chosen methods, see
+    `simcore.parameters.presets`. Everything else is Kedro's: patterns, resolvers, merging, `--params`.
+    """
+
+    def layers(self) -> list[str]:
+        """Return the environments of this run, `base` first.
+
+        Raises:
+            InputError: If an `extends.yml` names no environment, one that does not exist, or goes in a circle.
+        """
+        chain = [self.env or self.default_run_env]
+        while (parent := self._parent(chain[0])) is not None:
+            if parent in chain:
+                raise InputError(
+                    f"conf/{chain[0]}/{PARENT_FILE} names {parent}, which extends {chain[0]} itself; remove one of "
+                    "the two files."
+                )
+            chain.insert(0, parent)
+        return chain if chain[0] == self.base_env else [self.base_env, *chain]
+
+    def _parent(self, env: str) -> str | None:
+        path = f"{self._get_conf_env_path(env)}/{PARENT_FILE}"
+        if not self._fs.isfile(path):
+            return None
+        with self._fs.open(path, "rb") as file:
+            content = OmegaConf.to_container(OmegaConf.load(io.StringIO(file.read().decode())))
+        parent = content.get("env") if isinstance(content, dict) and len(content) == 1 else None
+        if not isinstance(parent, str):
+            raise InputError(f"{path} should hold one line, `env: <name of a folder beside it>`.")
+        if not self._fs.isdir(self._get_conf_env_path(parent)):
+            raise InputError(f"{path} names the environment {parent}, but there is no such folder beside it.")
+        return parent
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """Return the configuration of `key` (`parameters`, `catalog`, ...), all layers merged."""
+        if key in self.data or key not in self.config_patterns:
+            return super().__getitem__(key)
+        layers = self.layers()
+        if key != "parameters" and len(layers) <= 2:  # noqa: PLR2004 base and one environment are Kedro's own case
+            return super().__getitem__(key)
+        # Kedro offers `--params` to interpolations everywhere but in globals.
+        if key == "globals":
+            OmegaConf.clear_resolver("runtime_params")
+        else:
+            self._register_runtime_params_resolver()
+        processed: set[Path] = set()
+        found = [
+            self.load_and_merge_dir_config(
+                self._get_conf_env_path(layer), self.config_patterns[key], key, processed, key == "credentials"
+            )
+            for layer in layers
+        ]
+        if not processed and key != "globals":
+            raise MissingConfigException(f"No {key} in {' or '.join(f'conf/{layer}' for layer in layers)}.")
+        if key == "parameters":
+            return apply_presets(found, typed=self.runtime_params or {})
+        merged: dict[str, Any] = {}
+        for layer, config in zip(layers, found, strict=True):
+            merged = self._merge_configs(merged, config, key, self._get_conf_env_path(layer))
+        return merged

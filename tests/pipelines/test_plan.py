@@ -1,0 +1,41 @@
+"""The planner as a person meets it: before anything has run, after the selection, and after a changed parameter."""
+
+import shutil
+
+import pandas as pd
+
+from tests.projects import run_here
+
+
+def _plan(root, params) -> pd.DataFrame:
+    return run_here(root, pipeline_names=["plan"], params=params)["plan"].load().set_index("training")
+
+
+def test_bounds_before_the_selection(tmp_path, small_data):
+    table = _plan(tmp_path, small_data)
+    assert list(table.index) == ["retrieval", "x", "random", "simcore"]
+    assert list(table["bound"]) == ["exact", "exact", "at most", "at most"]
+    n_target = table.loc["x", "images"]
+    assert table.loc["simcore", "images"] == n_target + min(50 * n_target, 600)
+    assert (table["hours"] > 0).all()
+    assert not (tmp_path / "03_retrieval").exists()  # nothing was trained
+
+
+def test_without_tau_everything_is_exact(tmp_path, small_data):
+    table = _plan(tmp_path, {**small_data, "selection": {"tau": None, "budget": 30}})
+    assert set(table["bound"]) == {"exact"}
+    assert table.loc["simcore", "images"] == table.loc["x", "images"] + 30
+
+
+def test_after_the_selection_it_is_exact_and_stale_selections_do_not_count(finished, small_data, tmp_path):
+    root = tmp_path / "root"
+    shutil.copytree(finished, root)
+    coreset = pd.read_parquet(next(root.glob("05_coresets/coreset_simcore.parquet/*/*.parquet")))
+    table = _plan(root, small_data)
+    assert set(table["bound"]) == {"exact"}
+    assert table.loc["simcore", "images"] == table.loc["x", "images"] + len(coreset)
+    assert "tau decided" in table.loc["simcore", "size_decided_by"]
+    stale = _plan(root, {**small_data, "selection": {"tau": 0.9}})
+    assert stale.loc["simcore", "bound"] == "at most"
+    again = _plan(root, small_data)
+    assert again.loc["simcore", "bound"] == "exact"
