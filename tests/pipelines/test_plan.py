@@ -39,3 +39,10 @@ def test_after_the_selection_it_is_exact_and_stale_selections_do_not_count(finis
     assert stale.loc["simcore", "bound"] == "at most"
     again = _plan(root, small_data)
     assert again.loc["simcore", "bound"] == "exact"
+
+
+def test_a_matched_arm_takes_the_steps_of_the_coreset(tmp_path, small_data):
+    longer = {"optimisation": {"steps": None, "epochs": 3}, "match_iterations": True}
+    table = _plan(tmp_path, {**small_data, "selection": {"tau": None, "budget": 64}, "pretraining": longer})
+    assert table.loc["x", "steps"] == table.loc["simcore", "steps"]
+    assert table.loc["x", "images"] < table.loc["simcore", "images"]

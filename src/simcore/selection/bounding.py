@@ -2,6 +2,7 @@
 
 import functools
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,14 +15,19 @@ _SAFE_NORM = (1e-15, 1e15)
 _NO_BOUND = -2.0
 # Centroids are divided by their bounds where all are above this; smaller ones would blow up the roundings.
 _LEAST_BOUND = 2.0**-10
-# bfloat16 has eight significant bits.
-_EPS16 = 2.0**-8
-# Norms between which the coarse look at float16 rows is sound (`narrow_half`).
-_SAFE_HALF_NORM = (0.5, 2.0**15)
-# Sign, exponent and seven bits of the fraction of a float16 after three shifts; what its exponent lacks in bfloat16.
-_HALF_SHIFT, _HALF_BITS, _HALF_EXPONENT = np.int16(3), np.int16(-0x7001), np.int16(0x3800)
+# What rows of a type are looked at coarsely in: float16 ones as they are, float32 ones as bfloat16.
+_COARSE_TYPES = {torch.float16: torch.float16, torch.float32: torch.bfloat16}
+# Largest relative error of rounding to it; norms between which a coarse look is sound, far from what it cannot hold.
+_ROUNDING = {torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8}
+_SAFE_COARSE_NORM = {torch.float16: (2.0**-8, 2.0**15), torch.bfloat16: _SAFE_NORM}
+# Float32 numbers, 1 MiB, that stay in a core's cache between two looks at them.
+_CACHE_ENTRIES = 1 << 18
 # A coarse product must be this much faster to pay for the conversion and the second look.
-_COARSE_GAIN = 2.0
+_COARSE_GAIN = 1.5
+# What may be left of the error of a coarse product once its result's rounding is taken off: sums of float32.
+_SOUND = 1e-5
+# Looks of which the fastest counts: the first ones choose kernels.
+_LOOKS = 10
 # From this share of rows that pass the coarse product on, it only costs time.
 _COARSE_SHARE = 0.4
 
@@ -33,12 +39,13 @@ class Bounds:
     Attributes:
         values: (k, 1) float32, on similarities.
         scaled: (k, d) centroids divided by `values`; None where a bound is not positive.
-        coarse: (k, d) bfloat16 centroids divided by lower bounds, for a first look; None where there is none.
+        coarse: by type of the rows, (k, d) centroids divided by lower bounds in the type of the first look; empty where
+            there is none.
     """
 
     values: torch.Tensor
     scaled: torch.Tensor | None
-    coarse: torch.Tensor | None
+    coarse: dict[torch.dtype, torch.Tensor]
 
 
 class Products:
@@ -55,20 +62,24 @@ class Products:
         n_centroids, dim = fast.shape
         self._rows = torch.empty((piece_rows, dim), device=fast.device)
         self._room = torch.empty(n_centroids * piece_rows, device=fast.device)
-        self._coarse = fast.device.type == "cpu" and coarse_pays(n_centroids, dim)
-        if self._coarse:
-            self._coarse_rows = torch.empty((piece_rows, dim), dtype=torch.bfloat16)
-            self._coarse_room = torch.empty(n_centroids * piece_rows, dtype=torch.bfloat16)
+        # Types of rows that a first look pays for.
+        self._coarse = {
+            kind for kind in _COARSE_TYPES if fast.device.type == "cpu" and coarse_pays(n_centroids, dim, kind)
+        }
+        self._coarse_rows = torch.empty((piece_rows if torch.float32 in self._coarse else 0, dim), dtype=torch.bfloat16)
+        self._coarse_room = {
+            kind: torch.empty(n_centroids * piece_rows, dtype=_COARSE_TYPES[kind]) for kind in self._coarse
+        }
 
     def bounds(self, floors: np.ndarray) -> Bounds:
         """Return what products must reach for similarities of at least `floors`, (k,)."""
         # One margin for the product and one for the roundings of the bound itself.
         values = torch.from_numpy(np.maximum(floors - 2 * self._margin, _NO_BOUND))[:, None]
-        coarse = None
-        if self._coarse:
-            lower = values - coarse_margin(values, self._fast.shape[1], self._margin)
+        coarse = {}
+        for kind in self._coarse:
+            lower = values - coarse_margin(values, self._fast.shape[1], self._margin, kind=kind)
             if float(lower.min()) > _LEAST_BOUND:
-                coarse = (self._fast / lower.to(self._fast)).to(torch.bfloat16)
+                coarse[kind] = (self._fast / lower.to(self._fast)).to(_COARSE_TYPES[kind])
         values = values.to(self._fast)
         scaled = self._fast / values if float(values.min()) > _LEAST_BOUND else None
         return Bounds(values, scaled, coarse)
@@ -93,13 +104,18 @@ class Products:
         if bounds.scaled is None:
             return None
         passed = None
-        if self._coarse and bounds.coarse is not None:
-            passed = self._passing(rows, bounds.coarse, excluded)
-        if passed is not None:
-            self._coarse = len(passed) < _COARSE_SHARE * len(rows)
-            rows, excluded = rows.index_select(0, passed), None
-            if len(rows) == 0:
-                return passed, self._room[:0].view(len(self._fast), 0), self._room[:0]
+        if rows.dtype in self._coarse and rows.dtype in bounds.coarse:
+            looked = self._passing(rows, bounds.coarse[rows.dtype], excluded)
+            if looked is not None:
+                passed = looked[0]
+                if rows.dtype == looked[1].dtype:
+                    # Nearly as sharp as float32: what a second look would spare is less than it costs.
+                    return passed, looked[1].index_select(1, passed), looked[2].index_select(0, passed)
+                if len(passed) >= _COARSE_SHARE * len(rows):
+                    self._coarse.discard(rows.dtype)
+                rows, excluded = rows.index_select(0, passed), None
+                if len(rows) == 0:
+                    return passed, self._room[:0].view(len(self._fast), 0), self._room[:0]
         rows, norms = self._prepared(rows)
         if norms is None:
             return None
@@ -111,24 +127,39 @@ class Products:
         found = products.index_select(1, used), wanted.index_select(0, used)
         return (used if passed is None else passed.index_select(0, used)), *found
 
-    def _passing(self, rows: torch.Tensor, coarse: torch.Tensor, excluded: torch.Tensor | None) -> torch.Tensor | None:
-        """Return the rows of which a pair may reach its bound; None where their bfloat16 norms are not safe."""
-        narrow = self._coarse_rows[: len(rows)]
-        half = rows.dtype == torch.float16
-        if half:
-            narrow_half(rows, out=narrow)
+    def _passing(
+        self, rows: torch.Tensor, coarse: torch.Tensor, excluded: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None:
+        """Return the rows of which a pair may reach its bound, all products (k, n) and all norms (n,).
+
+        None where the norms are not safe for a coarse look.
+        """
+        kind = coarse.dtype
+        if rows.dtype == kind:
+            narrow, norms = rows, self._norms(rows)
         else:
-            narrow.copy_(rows)
-        norms = _bits(torch.linalg.vector_norm(narrow, dim=1))
-        low, high = _bits(torch.tensor(_SAFE_HALF_NORM if half else _SAFE_NORM, dtype=torch.bfloat16))
-        if norms.min() <= low or norms.max() >= high:
+            narrow = self._coarse_rows[: len(rows)].copy_(rows)
+            norms = torch.linalg.vector_norm(rows, dim=1)
+        low, high = _SAFE_COARSE_NORM[kind]
+        least, most = torch.aminmax(norms)
+        if not (float(least) > low and float(most) < high):
             return None
-        products = self._coarse_room[: len(coarse) * len(rows)].view(len(coarse), len(rows))
+        products = self._coarse_room[rows.dtype][: len(coarse) * len(rows)].view(len(coarse), len(rows))
         torch.mm(coarse, narrow.T, out=products)
-        passing = _bits(products).max(axis=0) >= norms
+        norms = norms.to(kind)
+        passing = _bits(products).max(axis=0) >= _bits(norms)
         if excluded is not None:
             passing &= ~excluded.numpy()
-        return torch.from_numpy(np.flatnonzero(passing))
+        return torch.from_numpy(np.flatnonzero(passing)), products, norms
+
+    def _norms(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return the float32 norms of float16 `rows`, converted a few at a time so that they stay in the cache."""
+        norms = torch.empty(len(rows))
+        step = max(1, _CACHE_ENTRIES // rows.shape[1])
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            torch.linalg.vector_norm(self._rows[: len(part)].copy_(part), dim=1, out=norms[start : start + step])
+        return norms
 
     def _prepared(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return `rows` as float32 on the device and their norms, or None for norms that are not safe."""
@@ -140,74 +171,69 @@ class Products:
         return rows, norms if safe else None
 
 
-def narrow_half(rows: torch.Tensor, *, out: torch.Tensor) -> None:
-    """Write float16 `rows` as bfloat16 into `out`, by three integer operations: four times as fast as casts.
-
-    The last three bits of the fraction are cut, which shortens an entry by a factor from 1 - 2^-7 to 1: all of them
-    by 1 - 2^-8, which no direction notices, and each by at most 2^-8 of its own more or less. Entries below 2^-14
-    (subnormal in float16, zeros among them) come out between 2^-15 and 2^-14, off by at most 2^-15. NaN and infinity
-    come out as 2^16 at least.
-
-    Example:
-        >>> narrow = torch.empty(3, dtype=torch.bfloat16)
-        >>> narrow_half(torch.tensor([1.0, -2.5, 0.0], dtype=torch.float16), out=narrow)
-        >>> narrow.tolist()
-        [1.0, -2.5, 3.0517578125e-05]
-    """
-    bits, narrow = rows.view(torch.int16).numpy(), out.view(torch.int16).numpy()
-    np.right_shift(bits, _HALF_SHIFT, out=narrow)
-    np.bitwise_and(narrow, _HALF_BITS, out=narrow)
-    np.add(narrow, _HALF_EXPONENT, out=narrow)
-
-
-def coarse_margin(values: torch.Tensor, dim: int, margin: float) -> torch.Tensor:
+def coarse_margin(values: torch.Tensor, dim: int, margin: float, *, kind: torch.dtype) -> torch.Tensor:
     """Return how far below `values` (positive bounds on similarities) a coarse bound must be to miss nothing.
 
-    With u = 2^-8: centroid and row are rounded once, which turns each by at most u; tiny entries of a float16 row
-    (`narrow_half`) turn it by at most √d·2^-15 over the least norm, 1/2; product and norm are rounded to bfloat16,
-    a factor of 1 - 2u at least between them, and summed in float32, which `margin` bounds.
+    With u the largest relative error of rounding to the coarse type of rows of type `kind`: centroid and row are
+    rounded once (a float16 row not at all), which turns each by at most u, and entries of a float16 centroid too small
+    for that by at most 2^-25 each; product and norm are rounded, a factor of 1 - 2u at least between them; the
+    sum is a float32 one, which `margin` bounds.
     """
-    turned = 2 * _EPS16 + dim**0.5 * 2.0**-15 / _SAFE_HALF_NORM[0]
-    return 1.01 * (turned + 2 * _EPS16 * values.abs()) + margin
+    rounding = _ROUNDING[_COARSE_TYPES[kind]]
+    turned = 2 * rounding + dim**0.5 * 2.0**-25
+    return 1.01 * (turned + 2 * rounding * values.abs()) + margin
 
 
 def _bits(values: torch.Tensor) -> np.ndarray:
-    """Return bfloat16 `values` as int16: positive ones keep their order, negative ones stay below them."""
+    """Return 16-bit `values` as int16: positive ones keep their order, negative ones stay below them."""
     return values.view(torch.int16).numpy()
 
 
 @functools.lru_cache(maxsize=64)
-def coarse_pays(n_centroids: int, dim: int) -> bool:
-    """Return whether bfloat16 products are so fast on this processor that a first look with them saves time.
+def coarse_pays(n_centroids: int, dim: int, dtype: torch.dtype) -> bool:
+    """Return whether a first look with 16-bit products saves time on rows of `dtype`, on this processor.
 
-    They are where it has matrix units for them (AMX) and d is not small. Measured on 1,024 random rows, a few
-    milliseconds, once for each shape. What is found never depends on the answer: the coarse product has a margin of
-    its own (`coarse_margin`). That products and norms are summed in float32, as it presumes, is checked here as well.
+    It does where the processor has units for them (AMX, AVX-512 FP16) and d is not small. Measured on 1,024 random
+    rows, a few milliseconds, once for each shape. What is found never depends on the answer: the coarse product
+    has a margin of its own (`coarse_margin`). That products are summed in float32, as it presumes, is checked here too.
     """
     with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         n_threads = torch.get_num_threads()
-        answer = pool.submit(_measure_coarse, n_centroids, dim).result()
+        answer = pool.submit(_measure_coarse, n_centroids, dim, dtype).result()
     torch.set_num_threads(n_threads)
     return answer
 
 
-def _measure_coarse(n_centroids: int, dim: int) -> bool:
+def _measure_coarse(n_centroids: int, dim: int, dtype: torch.dtype) -> bool:
+    # torch sums float16 products in float32 unless told otherwise; that it does is looked at below.
     generator = torch.Generator().manual_seed(0)
     left = torch.nn.functional.normalize(torch.randn(n_centroids, dim, generator=generator), dim=1)
     rows = torch.nn.functional.normalize(torch.randn(1024, dim, generator=generator), dim=1)
-    narrow_left, narrow = left.to(torch.bfloat16), torch.empty_like(rows, dtype=torch.bfloat16)
-    exact, coarse = torch.empty(n_centroids, 1024), torch.empty(n_centroids, 1024, dtype=torch.bfloat16)
+    kind = _COARSE_TYPES[dtype]
+    given, wide, narrow = rows.to(dtype), torch.empty_like(rows), torch.empty_like(rows, dtype=kind)
+    narrow_left = left.to(kind)
+    exact, coarse = torch.empty(n_centroids, 1024), torch.empty(n_centroids, 1024, dtype=kind)
 
-    def seconds(coarsely: bool) -> float:
+    def look_closely() -> None:
+        torch.mm(left, (given if dtype == torch.float32 else wide.copy_(given)).T, out=exact)
+
+    def look_coarsely() -> None:
+        torch.mm(narrow_left, (given if dtype == kind else narrow.copy_(given)).T, out=coarse)
+
+    def seconds(look: Callable[[], None]) -> float:
         start = time.perf_counter()
-        if coarsely:
-            torch.mm(narrow_left, narrow.copy_(rows).T, out=coarse)
-        else:
-            torch.mm(left, rows.T, out=exact)
+        look()
         return time.perf_counter() - start
 
-    times = [min(seconds(coarsely) for _ in range(4)) for coarsely in (False, True)]
-    error = (coarse.float() - exact).abs() - _EPS16 * exact.abs()
-    norm_error = (torch.linalg.vector_norm(narrow, dim=1).float() - 1).abs()
-    sound = float(error.max()) < 2 * _EPS16 and float(norm_error.max()) < 2 * _EPS16
+    times = [min(seconds(look) for _ in range(_LOOKS)) for look in (look_closely, look_coarsely)]
+    # One large and many small entries, which a sum in 16 bits loses.
+    uneven = torch.full_like(rows, _ROUNDING[kind] / 2)
+    uneven[torch.arange(len(uneven)), torch.arange(len(uneven)) % dim] = 1.0
+    sound = True
+    for right, cast in ((rows, narrow_left), (uneven, torch.ones_like(narrow_left))):
+        torch.mm(cast, right.to(kind).T, out=coarse)
+        truth = torch.mm(cast.float(), right.to(kind).float().T)
+        # What is left once the result's own rounding is taken off.
+        error = (coarse.float() - truth).abs() - _ROUNDING[kind] * truth.abs()
+        sound = sound and float(error.max()) < _SOUND
     return sound and times[0] > _COARSE_GAIN * times[1]

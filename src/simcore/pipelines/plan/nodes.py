@@ -1,6 +1,7 @@
 """Nodes of the pipeline `plan`."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -16,31 +17,13 @@ from simcore.parameters import (
     SelectionParameters,
 )
 from simcore.pipelines.arms import ARMS
+from simcore.pipelines.plan.table import ALONE, cost_row, format_plan, ratios
 from simcore.pipelines.recipe import Recipe
-from simcore.published import published_ratio
 from simcore.selection import budget_in_images
-from simcore.training.epochs import Purpose
-from simcore.training.planner import Speed, estimate_cost, measure_speed
+from simcore.training.planner import Speed, measure_speed
 from simcore.training.sizes import STOPPED, ArmSize, coreset_size, costliest_size
 
 LOGGER = logging.getLogger(__name__)
-
-COLUMNS = {
-    "training": "{}",
-    "runs": "{}",
-    "bound": "{}",
-    "images": "{:,}",
-    "share_of_target": "{:.1%}",
-    "epochs": "{:g}",
-    "steps": "{:,}",
-    "batch_size": "{}",
-    "hours": "{:.2f}",
-    "gpu_hours": "{:.1f}",
-    "disk_gib": "{:.2f}",
-    "ratio_percent": "{:.2f}",
-    "published_ratio_percent": "{:.2f}",
-}
-"""Columns of the printed table and how their values are written."""
 
 
 def plan_costs(
@@ -75,20 +58,13 @@ def plan_costs(
     if retrieval.encoder is None:
         recipe = Recipe(training=retrieval, purpose="retrieval", **common)
         speeds["retrieval"] = _measure(recipe, store, plan)
-        nothing = ArmSize(0, exact=True, reason="X alone")
-        rows.append(_row("retrieval", recipe, costliest=recipe, size=nothing, runs=1, speed=speeds["retrieval"]))
+        rows.append(cost_row("retrieval", recipe, costliest=recipe, size=ALONE, runs=1, speed=speeds["retrieval"]))
     speeds["pretraining"] = _measure(Recipe(training=pretraining, purpose="target", **common), store, plan)
     for arm in ARMS:
-        arm_size = ArmSize(0, exact=True, reason="X alone") if arm == "x" else size
-        purpose: Purpose = "coreset" if arm_size.n_selected else "target"
-        recipe, costliest = (
-            Recipe(training=pretraining, purpose=purpose, n_selected=n_selected, **common)
-            for n_selected in (arm_size.n_selected, _costliest(arm_size, pretraining))
-        )
-        row = _row(
-            arm, recipe, costliest=costliest, size=arm_size, runs=len(pretraining.seeds), speed=speeds["pretraining"]
-        )
-        rows.append(row | _ratios(arm_size, target_manifest, pool, retrieval=retrieval, selection=selection))
+        recipe, costliest, arm_size = _plan_arm(arm, size, pretraining=pretraining, common=common)
+        runs, speed = len(pretraining.seeds), speeds["pretraining"]
+        row = cost_row(arm, recipe, costliest=costliest, size=arm_size, runs=runs, speed=speed)
+        rows.append(row | ratios(recipe, target_manifest, pool, retrieval=retrieval, selection=selection))
     table = pd.DataFrame(rows)
     for name, speed in speeds.items():
         LOGGER.info(
@@ -117,12 +93,29 @@ def _coreset_size(
     return coreset_size(budget=budget, n_openset=n_openset, tau=selection.tau)
 
 
-def _costliest(size: ArmSize, pretraining: PretrainingParameters) -> int:
-    return costliest_size(size) if pretraining.optimisation.epochs == "paper" else size.n_selected
+def _plan_arm(
+    arm: str, size: ArmSize, *, pretraining: PretrainingParameters, common: dict[str, Any]
+) -> tuple[Recipe, Recipe, ArmSize]:
+    """Return the arm's recipe, the one that bounds its cost, and what is known of its size."""
+    by_rule = pretraining.optimisation.epochs == "paper"
+    recipe, costliest = (
+        Recipe(training=pretraining, purpose="coreset", n_selected=n_selected, **common)
+        for n_selected in (size.n_selected, costliest_size(size) if by_rule else size.n_selected)
+    )
+    if arm != "x":
+        return recipe, costliest, size
+    alone = Recipe(training=pretraining, purpose="target", **common)
+    if not pretraining.match_iterations:
+        return alone, alone, ALONE
+    matched = replace(ALONE, exact=size.exact, reason=size.reason)
+    longest, costliest = (
+        replace(alone, matched_steps=longer.settings.resolved_steps(longer.n_images)) for longer in (recipe, costliest)
+    )
+    return longest, costliest, matched
 
 
 def _measure(recipe: Recipe, store: ImageStore, plan: PlanParameters) -> Speed:
-    method = recipe.create_method(seed=0)
+    method = recipe.create_method(seed=0, fetch=False)
     on_gpu = choose_device(recipe.runtime.device).type == "cuda"
     return measure_speed(
         method,
@@ -132,71 +125,3 @@ def _measure(recipe: Recipe, store: ImageStore, plan: PlanParameters) -> Speed:
         steps=plan.probe_steps,
         max_batch_size=None if on_gpu else plan.probe_batch_size,
     )
-
-
-def _row(training: str, recipe: Recipe, *, costliest: Recipe, size: ArmSize, runs: int, speed: Speed) -> dict[str, Any]:
-    method = recipe.create_method(seed=0)
-    cost = estimate_cost(n_images=recipe.n_images, settings=recipe.settings, method=method, speed=speed)
-    most = estimate_cost(n_images=costliest.n_images, settings=costliest.settings, method=method, speed=speed)
-    return {
-        "training": training,
-        "runs": runs,
-        "bound": "exact" if size.exact else "at most",
-        "images": cost.images,
-        "of_target": recipe.n_target,
-        "share_of_target": recipe.n_target / cost.images,
-        "epochs": cost.epochs,
-        "steps": max(cost.steps, most.steps),
-        "batch_size": cost.batch_size,
-        "images_seen": max(cost.images_seen, most.images_seen),
-        "hours": runs * max(cost.hours, most.hours),
-        "gpu_hours": None
-        if cost.gpu_hours is None or most.gpu_hours is None
-        else runs * max(cost.gpu_hours, most.gpu_hours),
-        "disk_gib": runs * cost.disk_gib,
-        "size_decided_by": size.reason,
-        "device": speed.device,
-    }
-
-
-def _ratios(
-    size: ArmSize,
-    target: pd.DataFrame,
-    pool: pd.DataFrame,
-    *,
-    retrieval: RetrievalParameters,
-    selection: SelectionParameters,
-) -> dict[str, Any]:
-    """Return the coreset in per cent of the open-set, and what the paper had for these data sets."""
-    if not size.n_selected:
-        return {"ratio_percent": None, "published_ratio_percent": None, "published_table": None}
-    published = published_ratio(
-        target="+".join(sorted(target["source"].unique())),
-        openset="+".join(sorted(pool["source"].unique())),
-        method=retrieval.method,
-        encoder=retrieval.backbone,
-        tau=selection.tau,
-    )
-    return {
-        "ratio_percent": 100 * size.n_selected / len(pool),
-        "published_ratio_percent": None if published is None else published[0],
-        "published_table": None if published is None else published[1],
-    }
-
-
-def format_plan(table: pd.DataFrame) -> str:
-    """Return the plan as text: one line a training, columns that are empty throughout left out, totals below."""
-    shown = [name for name in COLUMNS if name in table and table[name].notna().any()]
-    text = pd.DataFrame(
-        {
-            name.replace("_", " "): ["-" if pd.isna(value) else COLUMNS[name].format(value) for value in table[name]]
-            for name in shown
-        }
-    )
-    hours = f"{table['hours'].sum():.2f} hours"
-    if "gpu_hours" in shown:
-        hours += f", {table['gpu_hours'].sum():.1f} GPU-hours"
-    sizes = dict.fromkeys(table.loc[table["size_decided_by"] != "X alone", "size_decided_by"])
-    notes = [f"All trainings: {hours}, {table['disk_gib'].sum():.2f} GiB at once at most."]
-    notes += [f"Size of the coreset: {reason}." for reason in sizes]
-    return "\n".join([text.to_string(index=False), *notes])

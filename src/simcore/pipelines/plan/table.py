@@ -1,0 +1,102 @@
+"""The cost planner's table: one row a training, as data and as text."""
+
+from typing import Any
+
+import pandas as pd
+
+from simcore.parameters import RetrievalParameters, SelectionParameters
+from simcore.pipelines.recipe import Recipe
+from simcore.published import published_ratio
+from simcore.training.planner import Speed, estimate_cost
+from simcore.training.sizes import ArmSize
+
+ALONE = ArmSize(0, exact=True, reason="X alone")
+"""A training set without images of the open-set."""
+
+COLUMNS = {
+    "training": "{}",
+    "runs": "{}",
+    "bound": "{}",
+    "images": "{:,}",
+    "share_of_target": "{:.1%}",
+    "epochs": "{:g}",
+    "steps": "{:,}",
+    "batch_size": "{}",
+    "hours": "{:.2f}",
+    "gpu_hours": "{:.1f}",
+    "disk_gib": "{:.2f}",
+    "ratio_percent": "{:.2f}",
+    "published_ratio_percent": "{:.2f}",
+}
+"""Columns of the printed table and how their values are written."""
+
+
+def cost_row(
+    training: str, recipe: Recipe, *, costliest: Recipe, size: ArmSize, runs: int, speed: Speed
+) -> dict[str, Any]:
+    """Return the row of a training of `runs` seeds; `costliest` bounds its cost while its size is not known."""
+    method = recipe.create_method(seed=0, fetch=False)
+    cost = estimate_cost(n_images=recipe.n_images, settings=recipe.settings, method=method, speed=speed)
+    most = estimate_cost(n_images=costliest.n_images, settings=costliest.settings, method=method, speed=speed)
+    return {
+        "training": training,
+        "runs": runs,
+        "bound": "exact" if size.exact else "at most",
+        "images": cost.images,
+        "of_target": recipe.n_target,
+        "share_of_target": recipe.n_target / cost.images,
+        "epochs": cost.epochs,
+        "steps": max(cost.steps, most.steps),
+        "batch_size": cost.batch_size,
+        "images_seen": max(cost.images_seen, most.images_seen),
+        "hours": runs * max(cost.hours, most.hours),
+        "gpu_hours": None
+        if cost.gpu_hours is None or most.gpu_hours is None
+        else runs * max(cost.gpu_hours, most.gpu_hours),
+        "disk_gib": runs * cost.disk_gib,
+        "size_decided_by": size.reason,
+        "device": speed.device,
+    }
+
+
+def ratios(
+    recipe: Recipe,
+    target: pd.DataFrame,
+    pool: pd.DataFrame,
+    *,
+    retrieval: RetrievalParameters,
+    selection: SelectionParameters,
+) -> dict[str, Any]:
+    """Return the coreset in per cent of the open-set, and what the paper had for these data sets."""
+    if not recipe.n_selected:
+        return {"ratio_percent": None, "published_ratio_percent": None, "published_table": None}
+    published = published_ratio(
+        target="+".join(sorted(target["source"].unique())),
+        openset="+".join(sorted(pool["source"].unique())),
+        method=retrieval.method,
+        encoder=retrieval.backbone,
+        tau=selection.tau,
+    )
+    return {
+        "ratio_percent": 100 * recipe.n_selected / len(pool),
+        "published_ratio_percent": None if published is None else published[0],
+        "published_table": None if published is None else published[1],
+    }
+
+
+def format_plan(table: pd.DataFrame) -> str:
+    """Return the plan as text: one line a training, columns that are empty throughout left out, totals below."""
+    shown = [name for name in COLUMNS if name in table and table[name].notna().any()]
+    text = pd.DataFrame(
+        {
+            name.replace("_", " "): ["-" if pd.isna(value) else COLUMNS[name].format(value) for value in table[name]]
+            for name in shown
+        }
+    )
+    hours = f"{table['hours'].sum():.2f} hours"
+    if "gpu_hours" in shown:
+        hours += f", {table['gpu_hours'].sum():.1f} GPU-hours"
+    sizes = dict.fromkeys(table.loc[table["size_decided_by"] != "X alone", "size_decided_by"])
+    notes = [f"All trainings: {hours}, {table['disk_gib'].sum():.2f} GiB at once at most."]
+    notes += [f"Size of the coreset: {reason}." for reason in sizes]
+    return "\n".join([text.to_string(index=False), *notes])
