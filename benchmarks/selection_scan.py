@@ -9,6 +9,7 @@ conversion, no normalisation, no result. Takes about a minute.
 import argparse
 import statistics
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -60,13 +61,17 @@ def main() -> None:
                 torch.from_numpy(values.view(np.int16)).amax()
 
         works = {"scan": lists, "whole selection": selection}
-        times: dict[str, list[float]] = {name: [] for name in (*works, "bare", "read")}
-        for work in works.values():
+        every = {"bare": products, **works, "read": read}
+        times: dict[str, list[float]] = {name: [] for name in every}
+        processor: dict[str, list[float]] = {name: [] for name in every}
+        for work in every.values():
             work()
         # In turns, so that a change of the machine's load meets all alike.
         for _ in range(arguments.repeats):
-            for name, work in {"bare": products, **works, "read": read}.items():
-                times[name] += seconds(work, repeats=1, warm_up=1 if name == "bare" else 0)
+            for name, work in every.items():
+                began = time.process_time()
+                times[name] += seconds(work, repeats=1, warm_up=0)
+                processor[name].append(time.process_time() - began)
         rows = []
         for name, work in works.items():
             with PeakMemory() as peak:
@@ -78,6 +83,9 @@ def main() -> None:
                     "bare_float32_products": spread(times["bare"]),
                     "one_look_at_every_byte": spread(times["read"]),
                     "ratio": round(statistics.median(times[name]) / statistics.median(times["bare"]), 2),
+                    "ratio_of_processor_time": round(
+                        statistics.median(processor[name]) / statistics.median(processor["bare"]), 2
+                    ),
                     # The mapped file itself counts as resident while its pages are in use.
                     "gib_resident_with_mapped_file": round(peak.gib, 2),
                     "file_gib": round(N * DIM * 2 / 2**30, 2),

@@ -130,7 +130,7 @@ class Watch:
         self.times[step] = synchronise(self.case)
 
 
-def time_ours(case: Case, pictures: Pictures, *, workers: int) -> float:
+def time_ours(case: Case, pictures: Pictures, *, workers: int, views_on: str) -> float:
     """Return the seconds of `steps` steps of `pretrain`."""
     settings = TrainingSettings(
         steps=case.steps + WARM_UP,
@@ -140,10 +140,10 @@ def time_ours(case: Case, pictures: Pictures, *, workers: int) -> float:
         workers=workers,
         device=case.device,  # type: ignore[arg-type]
         precision="bfloat16" if case.device == "cuda" else "float32",
-        views_on="device" if case.device == "cuda" else "workers",
+        views_on=views_on,  # type: ignore[arg-type]
     )
     view = ViewSettings(image_size=case.image_size)
-    views = DeviceViews(((view, 2),), seed=0) if case.device == "cuda" else TwoViews(view, seed=0)
+    views = DeviceViews(((view, 2),), seed=0) if views_on == "device" else TwoViews(view, seed=0)
     watch = Watch(case)
     with tempfile.TemporaryDirectory() as workdir:
         pretrain(
@@ -189,8 +189,11 @@ def measure(case: Case, *, repeats: int) -> Iterator[dict[str, Any]]:
         runs["bare forward and backward", name] = lambda layout=layout: time_bare(case, layout=layout)
     plain = "lightly's loop" if case.device == "cpu" else "plain loop, float16, PIL"
     for workers in WORKERS[case.device]:
-        runs["ours", workers] = lambda workers=workers: time_ours(case, pictures, workers=workers)
+        on = "device" if case.device == "cuda" else "workers"
+        runs["ours", workers] = lambda workers=workers, on=on: time_ours(case, pictures, workers=workers, views_on=on)
         runs[plain, workers] = lambda workers=workers: time_lightly(case, pictures, workers=workers)
+    if case.device == "cpu":
+        runs["ours", "none, views in batches"] = lambda: time_ours(case, pictures, workers=0, views_on="device")
     times: dict[tuple[str, Any], list[float]] = {name: [] for name in runs}
     for _ in range(repeats):
         for name, run in runs.items():
