@@ -102,10 +102,24 @@ def predict_by_neighbours(
     predicted: dict[int, list[Tensor]] = {k: [] for k in ks}
     for rows in test_unit.split(block):
         similarities, nearest = (rows @ train_unit.T).sort(dim=1, descending=True, stable=True)
-        weights = torch.exp(similarities.double() / TEMPERATURE)
         neighbours = train_classes[nearest]
         for k in ks:
-            votes = torch.zeros(len(rows), class_count, dtype=torch.float64)
-            votes.scatter_add_(1, neighbours[:, :k], weights[:, :k])
-            predicted[k].append(votes.argmax(dim=1))
+            predicted[k].append(vote(similarities[:, :k], neighbours[:, :k], class_count=class_count))
     return {k: torch.cat(parts) for k, parts in predicted.items()}
+
+
+def vote(similarities: Tensor, classes: Tensor, *, class_count: int) -> Tensor:
+    """Return the class that neighbours vote for with weight exp(s / 0.07), `(m,)`; of equal votes the first class.
+
+    Args:
+        similarities: `(m, k)`, s of the k neighbours of each row.
+        classes: `(m, k)`, int64, their classes.
+        class_count: Number of classes.
+
+    Example:
+        >>> vote(torch.tensor([[0.9, 0.2, 0.2]]), torch.tensor([[1, 0, 0]]), class_count=2)
+        tensor([1])
+    """
+    votes = torch.zeros(len(similarities), class_count, dtype=torch.float64, device=similarities.device)
+    votes.scatter_add_(1, classes, torch.exp(similarities.double() / TEMPERATURE))
+    return votes.argmax(dim=1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from simcore.backbones import IMAGENET_MEAN, IMAGENET_STD, normalise
-from simcore.evaluation.knn import TEMPERATURE
+from simcore.evaluation.knn import vote
 from simcore.images import ImageStore, eval_pixels
 
 _BLOCK_BYTES = 64 * 2**20
@@ -95,7 +95,5 @@ def predict_left_out(features: Tensor, classes: Tensor, *, k: int) -> Tensor:
         similarities = features[rows] @ features.T
         similarities[torch.arange(len(rows), device=rows.device), rows] = -torch.inf
         near, nearest = similarities.topk(k, dim=1)
-        votes = torch.zeros(len(rows), count, dtype=torch.float64, device=rows.device)
-        votes.scatter_add_(1, classes[nearest], torch.exp(near.double() / TEMPERATURE))
-        predicted.append(votes.argmax(dim=1))
+        predicted.append(vote(near, classes[nearest], class_count=count))
     return torch.cat(predicted)

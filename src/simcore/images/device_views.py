@@ -18,7 +18,7 @@ from torch import Tensor
 from simcore.errors import InputError
 from simcore.images.crops import crop_and_resize
 from simcore.images.draws import Draws, draw_views
-from simcore.images.views import ViewSettings
+from simcore.images.views import ViewSettings, check_groups
 
 _MOST_VALUES = 2**28
 """Numbers in memory at once, about: images beyond that are done in parts; 1 GiB as float32."""
@@ -73,8 +73,7 @@ class DeviceViews:
 
     def __post_init__(self) -> None:
         """Check the groups."""
-        if not self.groups or min(count for _, count in self.groups) < 1:
-            raise InputError(f"`groups` is {self.groups}; it must hold at least one group of at least one view.")
+        check_groups(self.groups)
 
     @torch.no_grad()
     def __call__(

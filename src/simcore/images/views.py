@@ -70,6 +70,19 @@ class ViewSettings:
             raise InputError(f"`hue` is {self.hue}; it must be from 0 to 0.5.")
 
 
+def check_groups(groups: tuple[tuple[ViewSettings, int], ...]) -> None:
+    """Refuse groups of views that hold nothing.
+
+    Raises:
+        InputError: there is no group, or one without views.
+
+    Example:
+        >>> check_groups(((ViewSettings(image_size=32), 2),))
+    """
+    if not groups or min(count for _, count in groups) < 1:
+        raise InputError(f"`groups` is {groups}; it must hold at least one group of at least one view.")
+
+
 @dataclass(frozen=True)
 class MultiViews:
     """Draws groups of views of one image, such as two large and four small crops.
@@ -100,8 +113,7 @@ class MultiViews:
 
     def __post_init__(self) -> None:
         """Check the groups."""
-        if not self.groups or min(count for _, count in self.groups) < 1:
-            raise InputError(f"`groups` is {self.groups}; it must hold at least one group of at least one view.")
+        check_groups(self.groups)
 
     def __call__(self, image: np.ndarray, *, step: int, key: str) -> tuple[torch.Tensor, ...]:
         """Return one tensor a group: uint8 (views, 3, image_size, image_size).

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from simcore.methods.checks import check_setting
 from simcore.methods.moment import Moment
@@ -46,6 +46,11 @@ class MomentumSchedule:
         check_setting(0 <= self.start <= 1, "momentum", self.start, "from 0 to 1")
         check_setting(0 <= self.end <= 1, "momentum_end", self.end, "from 0 to 1")
         check_setting(self.per in {"step", "epoch"}, "momentum_per", self.per, "`step` or `epoch`")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The schedule as the settings of a method that has it."""
+        return {"momentum": self.start, "momentum_end": self.end, "momentum_per": self.per}
 
     def at(self, moment: Moment) -> float:
         """Return the momentum of the update after the step of `moment`."""

@@ -92,9 +92,7 @@ class BYOL(Method):
     def hyper_parameters(self) -> dict[str, Any]:
         """Momentum and widths."""
         return {
-            "momentum": self.schedule.start,
-            "momentum_end": self.schedule.end,
-            "momentum_per": self.schedule.per,
+            **self.schedule.settings,
             "hidden_dim": self.hidden_dim,
             "projection_dim": self.projection_dim,
         }

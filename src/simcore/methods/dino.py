@@ -211,9 +211,7 @@ class DINO(Method):
             "centre_momentum": self.criterion.center_momentum,
             "freeze_last_layer_epochs": self.freeze_last_layer_epochs,
             "norm_last_layer": self._norm_last_layer,
-            "momentum": self.schedule.start,
-            "momentum_end": self.schedule.end,
-            "momentum_per": self.schedule.per,
+            **self.schedule.settings,
             "local_views": self.local_views,
             "drop_path": self.drop_path,
         }

@@ -54,6 +54,11 @@ class BatchStream:
         self._epoch = -1
         self._order = np.empty(0, dtype=np.int64)
 
+    @property
+    def images_per_epoch(self) -> int:
+        """Images that an epoch shows: all but those of a dropped rest."""
+        return self.n // self.batch_size * self.batch_size + self.tail
+
     def size(self, step: int) -> int:
         """Return the number of images of `step`."""
         last = step % self.steps_per_epoch == 0

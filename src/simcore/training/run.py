@@ -137,9 +137,7 @@ def plan_run(
         seed=seed,
         total_steps=total_steps,
         warmup_steps=warmup_steps,
-        stream=BatchStream(
-            len(store), batch_size=batch_size, seed=seed, drop_last=settings.drop_last, parts=settings.parts
-        ),
+        stream=settings.stream(len(store), seed=seed),
         checkpoints=Checkpoints(folder, fingerprint=fingerprint, keep=settings.keep_checkpoints),
     )
 

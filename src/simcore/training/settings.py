@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from simcore.backbones import IMAGENET_MEAN, IMAGENET_STD
 from simcore.errors import InputError
-from simcore.training.batches import SMALLEST_PART, tail_size
+from simcore.training.batches import SMALLEST_PART, BatchStream
 
 
 class TrainingSettings(BaseModel):
@@ -191,9 +191,20 @@ class TrainingSettings(BaseModel):
             >>> TrainingSettings(steps=1, batch_size=50, drop_last=False).steps_per_epoch(120)
             3
         """
+        return self.stream(n, seed=0).steps_per_epoch
+
+    def stream(self, n: int, *, seed: int) -> BatchStream:
+        """Return which of `n` images each step takes.
+
+        Raises:
+            InputError: As `resolved_batch_size`.
+
+        Example:
+            >>> TrainingSettings(steps=1, batch_size=50).stream(120, seed=0).images_per_epoch
+            100
+        """
         batch_size = self.resolved_batch_size(n)
-        tail = 0 if self.drop_last else tail_size(n, batch_size=batch_size, parts=self.parts)
-        return n // batch_size + bool(tail)
+        return BatchStream(n, batch_size=batch_size, seed=seed, drop_last=self.drop_last, parts=self.parts)
 
     def resolved_steps(self, n: int) -> int:
         """Return the optimiser steps for a data set of `n` images.

@@ -1,5 +1,6 @@
 """Nodes of the stage `embedding`: images to shards of embeddings."""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -22,16 +23,40 @@ def embed(
     runtime: RuntimeParameters,
 ) -> Embeddings:
     """Return the embeddings of the manifest's training images; an interrupted extraction goes on where it was."""
+    return embed_into(
+        work_directory() / "shards",
+        encoder=encoder,
+        manifest=manifest,
+        image_size=image_size["image_size"],
+        images=images,
+        embedding=embedding,
+        runtime=runtime,
+        show_progress=True,
+    )
+
+
+def embed_into(
+    folder: Path,
+    *,
+    encoder: Encoder,
+    manifest: pd.DataFrame,
+    image_size: int,
+    images: ImageParameters,
+    embedding: EmbeddingParameters,
+    runtime: RuntimeParameters,
+    show_progress: bool = False,
+) -> Embeddings:
+    """Return the embeddings of the manifest's training images, their shards in `folder`."""
     train = manifest[manifest["split"] == "train"]
     return extract(
         encoder,
         ImageStore(train, cache_gib=images.cache_gib),
-        work_directory() / "shards",
-        image_size=image_size["image_size"],
+        folder,
+        image_size=image_size,
         resize_ratio=images.eval_resize_ratio,
         batch_size=embedding.batch_size,
         rows_per_shard=embedding.rows_per_shard,
         device=choose_device(runtime.device),
         source="+".join(sorted(train["source"].unique())),
-        show_progress=True,
+        show_progress=show_progress,
     )

@@ -10,9 +10,7 @@ from typing import Any
 import pandas as pd
 
 from simcore.backbones import Encoder
-from simcore.devices import choose_device
 from simcore.embeddings import Embeddings
-from simcore.embeddings.extraction import extract
 from simcore.images import ImageStore
 from simcore.methods import Method
 from simcore.parameters import (
@@ -21,6 +19,7 @@ from simcore.parameters import (
     ImageParameters,
     SelectionParameters,
 )
+from simcore.pipelines.embedding.nodes import embed_into
 from simcore.pipelines.pretraining.training_sets import join, openset_keys
 from simcore.pipelines.recipe import Recipe
 from simcore.selection import fit_clustering, select_coreset
@@ -97,16 +96,14 @@ class Reselection:
         return ImageStore(training_set, side=2 * self.recipe.image_size, cache_gib=self.images.cache_gib)
 
     def _embed(self, encoder: Encoder, manifest: pd.DataFrame, folder: Path) -> Embeddings:
-        train = manifest[manifest["split"] == "train"].reset_index(drop=True)
-        return extract(
-            encoder,
-            ImageStore(train, cache_gib=self.images.cache_gib),
+        return embed_into(
             folder,
+            encoder=encoder,
+            manifest=manifest,
             image_size=self.recipe.image_size,
-            resize_ratio=self.images.eval_resize_ratio,
-            batch_size=self.embedding.batch_size,
-            rows_per_shard=self.embedding.rows_per_shard,
-            device=choose_device(self.recipe.runtime.device),
+            images=self.images,
+            embedding=self.embedding,
+            runtime=self.recipe.runtime,
         )
 
 
