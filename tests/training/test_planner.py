@@ -66,3 +66,13 @@ def test_processes_divide_the_time_and_gpu_hours_stay():
     costs = [estimate_cost(n_images=40, settings=settings, method=create_method(), speed=s) for s in (one, four)]
     assert costs[1].hours == pytest.approx(costs[0].hours / 4)
     assert costs[1].gpu_hours == pytest.approx(costs[0].gpu_hours)
+
+
+@pytest.mark.parametrize("drop_last", [True, False])
+@pytest.mark.parametrize(("length", "n"), [({"epochs": 5}, 40), ({"epochs": 5}, 41), ({"steps": 23}, 45)])
+def test_images_and_epochs_are_those_that_the_steps_take(drop_last, length, n):
+    settings = TrainingSettings(**length, batch_size=20, drop_last=drop_last)
+    cost = estimate_cost(n_images=n, settings=settings, method=create_method(), speed=SPEED)
+    stream = settings.stream(n, seed=0)
+    assert cost.images_seen == sum(len(stream.batch(step)) for step in range(1, cost.steps + 1))
+    assert cost.epochs == pytest.approx(length.get("epochs", cost.steps / stream.steps_per_epoch), abs=0.005)

@@ -156,14 +156,14 @@ def estimate_cost(*, n_images: int, settings: TrainingSettings, method: Method, 
         >>> cost.batch_size, cost.steps, cost.images_seen, round(cost.hours * 3600), cost.gpu_hours
         (120, 600, 72000, 72, None)
     """
-    batch_size, steps = settings.resolved_batch_size(n_images), settings.resolved_steps(n_images)
-    steps_per_epoch = n_images / batch_size
-    images_seen = steps * batch_size
+    stream, steps = settings.stream(n_images, seed=0), settings.resolved_steps(n_images)
+    whole, rest = divmod(steps, stream.steps_per_epoch)
+    images_seen = whole * stream.images_per_epoch + rest * stream.batch_size
     hours = images_seen * speed.seconds_per_image / speed.processes / 3600
     return Cost(
         images=n_images,
-        batch_size=batch_size,
-        epochs=round(steps / steps_per_epoch, 2),
+        batch_size=stream.batch_size,
+        epochs=round(steps / stream.steps_per_epoch, 2),
         steps=steps,
         images_seen=images_seen,
         hours=hours,

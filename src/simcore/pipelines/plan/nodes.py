@@ -17,10 +17,10 @@ from simcore.parameters import (
     SelectionParameters,
 )
 from simcore.pipelines.arms import ARMS
-from simcore.pipelines.plan.table import ALONE, cost_row, format_plan, ratios
+from simcore.pipelines.plan.table import ALONE, Probe, cost_row, format_plan, ratios
 from simcore.pipelines.recipe import Recipe
 from simcore.selection import budget_in_images
-from simcore.training.planner import Speed, measure_speed
+from simcore.training.planner import measure_speed
 from simcore.training.sizes import STOPPED, ArmSize, coreset_size, costliest_size
 
 LOGGER = logging.getLogger(__name__)
@@ -54,19 +54,20 @@ def plan_costs(
         "grey": image_size["grey"],
         "n_target": len(train),
     }
-    rows, speeds = [], {}
+    rows, probes = [], {}
     if retrieval.encoder is None:
         recipe = Recipe(training=retrieval, purpose="retrieval", **common)
-        speeds["retrieval"] = _measure(recipe, store, plan)
-        rows.append(cost_row("retrieval", recipe, costliest=recipe, size=ALONE, runs=1, speed=speeds["retrieval"]))
-    speeds["pretraining"] = _measure(Recipe(training=pretraining, purpose="target", **common), store, plan)
+        probes["retrieval"] = _measure(recipe, store, plan)
+        rows.append(cost_row("retrieval", recipe, costliest=recipe, size=ALONE, runs=1, probe=probes["retrieval"]))
+    probes["pretraining"] = _measure(Recipe(training=pretraining, purpose="target", **common), store, plan)
     for arm in ARMS:
         recipe, costliest, arm_size = _plan_arm(arm, size, pretraining=pretraining, common=common)
-        runs, speed = len(pretraining.seeds), speeds["pretraining"]
-        row = cost_row(arm, recipe, costliest=costliest, size=arm_size, runs=runs, speed=speed)
+        runs, probe = len(pretraining.seeds), probes["pretraining"]
+        row = cost_row(arm, recipe, costliest=costliest, size=arm_size, runs=runs, probe=probe)
         rows.append(row | ratios(recipe, target_manifest, pool, retrieval=retrieval, selection=selection))
     table = pd.DataFrame(rows)
-    for name, speed in speeds.items():
+    for name, probe in probes.items():
+        speed = probe.speed
         LOGGER.info(
             "Probe of %s: %.1f images/s in batches of %d on %s (%d steps)",
             name,
@@ -114,10 +115,10 @@ def _plan_arm(
     return longest, costliest, matched
 
 
-def _measure(recipe: Recipe, store: ImageStore, plan: PlanParameters) -> Speed:
+def _measure(recipe: Recipe, store: ImageStore, plan: PlanParameters) -> Probe:
     method = recipe.create_method(seed=0, fetch=False)
     on_gpu = choose_device(recipe.runtime.device).type == "cuda"
-    return measure_speed(
+    speed = measure_speed(
         method,
         store,
         views=recipe.views(method, seed=0),
@@ -125,3 +126,4 @@ def _measure(recipe: Recipe, store: ImageStore, plan: PlanParameters) -> Speed:
         steps=plan.probe_steps,
         max_batch_size=None if on_gpu else plan.probe_batch_size,
     )
+    return Probe(method, speed)

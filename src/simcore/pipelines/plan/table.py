@@ -1,14 +1,30 @@
 """The cost planner's table: one row a training, as data and as text."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from simcore.methods import Method
 from simcore.parameters import RetrievalParameters, SelectionParameters
 from simcore.pipelines.recipe import Recipe
 from simcore.published import published_ratio
 from simcore.training.planner import Speed, estimate_cost
 from simcore.training.sizes import ArmSize
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One kind of training as it was probed.
+
+    Attributes:
+        method: For the size of its state.
+        speed: Measured.
+    """
+
+    method: Method
+    speed: Speed
+
 
 ALONE = ArmSize(0, exact=True, reason="X alone")
 """A training set without images of the open-set."""
@@ -32,12 +48,14 @@ COLUMNS = {
 
 
 def cost_row(
-    training: str, recipe: Recipe, *, costliest: Recipe, size: ArmSize, runs: int, speed: Speed
+    training: str, recipe: Recipe, *, costliest: Recipe, size: ArmSize, runs: int, probe: Probe
 ) -> dict[str, Any]:
     """Return the row of a training of `runs` seeds; `costliest` bounds its cost while its size is not known."""
-    method = recipe.create_method(seed=0, fetch=False)
-    cost = estimate_cost(n_images=recipe.n_images, settings=recipe.settings, method=method, speed=speed)
-    most = estimate_cost(n_images=costliest.n_images, settings=costliest.settings, method=method, speed=speed)
+    cost, bound = (
+        estimate_cost(n_images=one.n_images, settings=one.settings, method=probe.method, speed=probe.speed)
+        for one in (recipe, costliest)
+    )
+    most = max(cost, bound, key=lambda one: one.images_seen)
     return {
         "training": training,
         "runs": runs,
@@ -46,16 +64,14 @@ def cost_row(
         "of_target": recipe.n_target,
         "share_of_target": recipe.n_target / cost.images,
         "epochs": cost.epochs,
-        "steps": max(cost.steps, most.steps),
+        "steps": most.steps,
         "batch_size": cost.batch_size,
-        "images_seen": max(cost.images_seen, most.images_seen),
-        "hours": runs * max(cost.hours, most.hours),
-        "gpu_hours": None
-        if cost.gpu_hours is None or most.gpu_hours is None
-        else runs * max(cost.gpu_hours, most.gpu_hours),
+        "images_seen": most.images_seen,
+        "hours": runs * most.hours,
+        "gpu_hours": None if most.gpu_hours is None else runs * most.gpu_hours,
         "disk_gib": runs * cost.disk_gib,
         "size_decided_by": size.reason,
-        "device": speed.device,
+        "device": probe.speed.device,
     }
 
 
