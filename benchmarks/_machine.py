@@ -67,6 +67,15 @@ def spread(times: Sequence[float]) -> dict[str, Any]:
     }
 
 
+def paired_ratio(times: Sequence[float], others: Sequence[float]) -> float:
+    """Return the median over the runs of time / time of the other that was run in the same turn.
+
+    A machine that is slow for a while is slow for both of a pair, so that the ratio holds where medians of all runs
+    drift apart.
+    """
+    return statistics.median(one / other for one, other in zip(times, others, strict=True))
+
+
 class PeakMemory:
     """Measures how far resident memory rises above where it was: `with PeakMemory() as peak: ...; peak.gib`."""
 

@@ -7,7 +7,6 @@ conversion, no normalisation, no result. Takes about a minute.
 """
 
 import argparse
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks._machine import PeakMemory, seconds, spread, write
+from benchmarks._machine import PeakMemory, paired_ratio, seconds, spread, write
 from simcore.embeddings import EmbeddingWriter, open_embeddings
 from simcore.selection import scan, select_coreset
 
@@ -82,10 +81,8 @@ def main() -> None:
                     "ours": spread(times[name]),
                     "bare_float32_products": spread(times["bare"]),
                     "one_look_at_every_byte": spread(times["read"]),
-                    "ratio": round(statistics.median(times[name]) / statistics.median(times["bare"]), 2),
-                    "ratio_of_processor_time": round(
-                        statistics.median(processor[name]) / statistics.median(processor["bare"]), 2
-                    ),
+                    "ratio": round(paired_ratio(times[name], times["bare"]), 2),
+                    "ratio_of_processor_time": round(paired_ratio(processor[name], processor["bare"]), 2),
                     # The mapped file itself counts as resident while its pages are in use.
                     "gib_resident_with_mapped_file": round(peak.gib, 2),
                     "file_gib": round(N * DIM * 2 / 2**30, 2),

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -341,9 +342,14 @@ class Embeddings:
             assert keys is not None
             yield np.array(keys.to_pylist(), dtype=np.str_), values
 
-    def key_chunks(self) -> Iterator[pa.StringArray]:
-        """Yield the keys piece by piece as Arrow arrays, without reading the embeddings."""
-        for path in self._shards:
+    @property
+    def n_shards(self) -> int:
+        """Number of shards."""
+        return len(self._shards)
+
+    def key_chunks(self, *, shard: int | None = None) -> Iterator[pa.StringArray]:
+        """Yield the keys, of one shard or of all, piece by piece as Arrow arrays, without reading the embeddings."""
+        for path in self._shards if shard is None else [self._shards[shard]]:
             yield from pq.read_table(path, columns=["key"], memory_map=True).column("key").chunks
 
     def keys(self) -> np.ndarray:
@@ -379,18 +385,22 @@ class Embeddings:
         taken = np.empty((len(positions), self.dim), dtype=np.float16)
         order = np.argsort(positions, kind="stable")
         ordered = positions[order]
-        start = 0
-        for path, rows in zip(self._shards, self._rows, strict=True):
-            if np.searchsorted(ordered, start) < np.searchsorted(ordered, start + rows):
-                with MappedShard(path, dim=self.dim) as shard:
-                    first = start
-                    for group in range(shard.n_groups):
-                        last = first + shard.group_rows(group)
-                        inside = slice(*np.searchsorted(ordered, [first, last]))
-                        if inside.start < inside.stop:
-                            taken[order[inside]] = shard.rows(group)[ordered[inside] - first]
-                        first = last
-            start += rows
+
+        def take_from(path: Path, first: int) -> None:
+            with MappedShard(path, dim=self.dim) as shard:
+                for group in range(shard.n_groups):
+                    last = first + shard.group_rows(group)
+                    inside = slice(*np.searchsorted(ordered, [first, last]))
+                    if inside.start < inside.stop:
+                        taken[order[inside]] = shard.rows(group)[ordered[inside] - first]
+                    first = last
+
+        starts = np.concatenate([[0], np.cumsum(self._rows)])
+        bounds = np.searchsorted(ordered, starts)
+        used = np.flatnonzero(np.diff(bounds))
+        # Each row is a page to be fetched; NumPy copies without the interpreter lock.
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            list(pool.map(lambda shard: take_from(self._shards[shard], int(starts[shard])), used.tolist()))
         return taken
 
     def to_numpy(self) -> np.ndarray:

@@ -20,7 +20,7 @@ from simcore.selection.similarity import GRID_BITS, fast_margin
 from simcore.selection.sources import Source, StreamSource
 
 # What a block and its products may take, and rows at most: near the caches of a CPU core, and enough to fill a GPU.
-_BLOCK_LIMITS = {"cpu": (8 * 2**20, 4096), "cuda": (512 * 2**20, 1 << 20)}
+_BLOCK_LIMITS = {"cpu": (16 * 2**20, 8192), "cuda": (512 * 2**20, 1 << 20)}
 # Pairs that are held at least before they are cut to what the lists want.
 _MIN_PAIRS = 1 << 16
 # Blocks that a thread takes at a time: their few surviving rows are scored together.

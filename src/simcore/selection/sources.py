@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -139,17 +141,24 @@ class DirectorySource:
             self.ranks = key_ranks(names)
 
     def _keys_increase(self) -> bool:
-        last = None
-        for keys in self.embeddings.key_chunks():
-            count = len(keys)
-            if count == 0:
-                continue
-            if last is not None and keys[0].as_py() <= last:
-                return False
-            if count > 1 and not pc.all(pc.less(keys.slice(0, count - 1), keys.slice(1))).as_py():
-                return False
-            last = keys[-1].as_py()
-        return True
+        def look(shard: int) -> tuple[str, str] | Literal[False] | None:
+            """Return the first and last key of a shard, None where it has no rows, False where its keys fall."""
+            first = last = None
+            for keys in self.embeddings.key_chunks(shard=shard):
+                if len(keys) == 0:
+                    continue
+                begin = keys[0].as_py()
+                if last is not None and begin <= last:
+                    return False
+                if not pc.all(pc.less(keys.slice(0, len(keys) - 1), keys.slice(1))).as_py():
+                    return False
+                first, last = begin if first is None else first, keys[-1].as_py()
+            return None if first is None else (first, last)
+
+        # Strings are read and compared without the interpreter lock.
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            found = [ends for ends in pool.map(look, range(self.embeddings.n_shards)) if ends is not None]
+        return all(found) and all(left[1] < right[0] for left, right in pairwise(found) if left and right)
 
     def blocks(self, rows: int, *, with_keys: bool = True) -> Iterator[Block]:
         """Yield the rows as they are stored, float16."""
