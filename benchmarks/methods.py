@@ -96,7 +96,8 @@ def main() -> None:
                 "seconds": round(statistics.median(took)),
             }
         )
-    write("methods", rows, seeds=arguments.seeds, neighbours=NEIGHBOURS, test_images=1200, training_images=120)
+        # After each method, so that hours are not lost with the last one.
+        write("methods", rows, seeds=arguments.seeds, neighbours=NEIGHBOURS, test_images=1200, training_images=120)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,8 @@ import torch
 from simcore.embeddings.mapped import MappedShard
 from simcore.errors import ArtefactError, InputError
 from simcore.files import atomic_file
+
+T = TypeVar("T")
 
 SHARD_PATTERN = re.compile(r"part-(\d{5,})\.parquet")
 # Stands in the directory from the first shard to the last: an interrupted extraction cannot pass for a whole one.
@@ -360,13 +362,12 @@ class Embeddings:
         """Return the keys at `positions` as an Arrow array; reads only the shards they are in."""
         order = np.argsort(positions, kind="stable")
         ordered = np.asarray(positions)[order]
-        found, start = [pa.array([], type=pa.string())], 0
-        for path, rows in zip(self._shards, self._rows, strict=True):
-            inside = slice(*np.searchsorted(ordered, [start, start + rows]))
-            if inside.start < inside.stop:
-                keys = pq.read_table(path, columns=["key"], memory_map=True).column("key")
-                found.append(keys.take(pa.array(ordered[inside] - start)).combine_chunks())
-            start += rows
+
+        def keys_from(shard: int, first: int, inside: slice) -> pa.StringArray:
+            keys = pa.chunked_array(self.key_chunks(shard=shard), type=pa.string())
+            return keys.take(pa.array(ordered[inside] - first)).combine_chunks()
+
+        found = [pa.array([], type=pa.string()), *self._map_shards(keys_from, ordered)]
         back = np.empty(len(order), dtype=np.int64)
         back[order] = np.arange(len(order))
         return pa.concat_arrays(found).take(pa.array(back))
@@ -386,22 +387,32 @@ class Embeddings:
         order = np.argsort(positions, kind="stable")
         ordered = positions[order]
 
-        def take_from(path: Path, first: int) -> None:
-            with MappedShard(path, dim=self.dim) as shard:
-                for group in range(shard.n_groups):
-                    last = first + shard.group_rows(group)
+        def take_from(shard: int, first: int, _: slice) -> None:
+            with MappedShard(self._shards[shard], dim=self.dim) as mapped:
+                for group in range(mapped.n_groups):
+                    last = first + mapped.group_rows(group)
                     inside = slice(*np.searchsorted(ordered, [first, last]))
                     if inside.start < inside.stop:
-                        taken[order[inside]] = shard.rows(group)[ordered[inside] - first]
+                        taken[order[inside]] = mapped.rows(group)[ordered[inside] - first]
                     first = last
 
-        starts = np.concatenate([[0], np.cumsum(self._rows)])
-        bounds = np.searchsorted(ordered, starts)
-        used = np.flatnonzero(np.diff(bounds))
-        # Each row is a page to be fetched; NumPy copies without the interpreter lock.
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            list(pool.map(lambda shard: take_from(self._shards[shard], int(starts[shard])), used.tolist()))
+        self._map_shards(take_from, ordered)
         return taken
+
+    def _map_shards(self, function: Callable[[int, int, slice], T], positions: np.ndarray) -> list[T]:
+        """Return what `function` makes of each shard in which any of the increasing `positions` stands, in order.
+
+        It gets the shard's number, the position of its first row, and which of `positions` are in it, in a thread: rows
+        are fetched and strings are read without the interpreter lock.
+        """
+        starts = np.concatenate([[0], np.cumsum(self._rows)]).tolist()
+        bounds = np.searchsorted(positions, starts).tolist()
+        used = [shard for shard in range(self.n_shards) if bounds[shard] < bounds[shard + 1]]
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            waiting = [
+                pool.submit(function, shard, starts[shard], slice(bounds[shard], bounds[shard + 1])) for shard in used
+            ]
+            return [future.result() for future in waiting]
 
     def to_numpy(self) -> np.ndarray:
         """Return all rows as one (n, d) float16 array in memory."""
