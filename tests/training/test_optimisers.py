@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from simcore.training import TrainingSettings
-from simcore.training.optimisers import create_optimiser
+from simcore.training.optimisers import create_optimiser, set_schedules
 
 
 def build():
@@ -46,3 +46,19 @@ def test_sgd_is_nesterov():
         optimiser.step()
     # Velocities 1 and 1.5; Nesterov steps 1 + 0.5 * 1 and 1 + 0.5 * 1.5.
     assert weight.item() == pytest.approx(1 - 0.1 * (1.5 + 1.75))
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_a_scale_multiplies_the_rate_of_its_parameters(name):
+    module = build()
+    settings = TrainingSettings(steps=1, optimiser=name, learning_rate=0.1)
+    optimiser = create_optimiser(
+        module, settings=settings, rate_scale=lambda parameter: 10.0 if parameter.startswith("3.") else 1.0
+    )
+    set_schedules(optimiser, learning_rate=0.2, weight_decay=0.3)
+    rates = {id(value): group["lr"] for group in optimiser.param_groups for value in group["params"]}
+    for parameter, value in module.named_parameters():
+        assert rates[id(value)] == pytest.approx(2.0 if parameter.startswith("3.") else 0.2)
+    decays = {id(value): group["weight_decay"] for group in optimiser.param_groups for value in group["params"]}
+    spared = {id(value) for value in module.parameters() if name == "adamw" and value.ndim == 1}
+    assert all(decays[place] == (0.0 if place in spared else 0.3) for place in decays)

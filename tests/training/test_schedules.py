@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcore.training import cosine, cosine_learning_rate
+from simcore.training.schedules import polynomial, staircase
 
 
 @given(total=st.integers(2, 500), warmup=st.integers(0, 100), floor=st.floats(0, 1), peak=st.floats(1e-5, 10))
@@ -61,3 +62,16 @@ def test_warm_up_starts_at_a_tenth_and_rises_at_every_step_of_an_epoch():
     assert math.isclose(rates[0], 0.1 + (top - 0.1) / 1000)
     assert math.isclose(rates[-1], top)
     assert rates == sorted(set(rates))
+
+
+def test_a_staircase_falls_after_its_epochs():
+    rates = [staircase(epoch, start=10.0, after=(60, 80), factor=0.1) for epoch in range(1, 101)]
+    assert rates[:60] == [10.0] * 60
+    assert all(math.isclose(rate, 1.0) for rate in rates[60:80])
+    assert all(math.isclose(rate, 0.1) for rate in rates[80:])
+
+
+def test_poly_is_deeplabs():
+    rates = [polynomial(step, total_steps=50, start=0.1, power=0.9) for step in range(1, 51)]
+    # Iterations count from 0 there.
+    assert rates == [pytest.approx(0.1 * (1 - iteration / 50) ** 0.9) for iteration in range(50)]

@@ -55,6 +55,16 @@ class Method(nn.Module, ABC):
     def encoder(self) -> nn.Module:
         """The network that is kept: it embeds images, is evaluated and exported."""
 
+    @property
+    def probed(self) -> nn.Module:
+        """The network that the probe of a run looks at while it trains: the encoder, unless there is more to see."""
+        return self.encoder
+
+    def rate_scale(self, parameter: str) -> float:
+        """Return what the learning rate is multiplied by for the parameter of that name."""
+        del parameter
+        return 1.0
+
     @abstractmethod
     def forward(self, views: Sequence[Tensor]) -> StepOutput:
         """Return loss and features of the views of a batch.

@@ -32,7 +32,7 @@ from simcore.training.stepping import Stepper
 logger = logging.getLogger(__name__)
 
 Probe = Callable[[nn.Module], Mapping[str, float]]
-"""Gets a method's encoder network in evaluation mode and returns figures by name, such as an online kNN's."""
+"""Gets a method's `probed` network in evaluation mode and returns figures by name, such as an online kNN's."""
 
 
 @dataclass(frozen=True)
@@ -307,9 +307,9 @@ class _Trainer:
         figures = dict(self.stepper.method.curves())
         if probes and self.group.first:
             assert self.task.probe is not None
-            encoder = self.stepper.method.encoder
-            with self.clock.apart(), evaluating(encoder, device=self.group.device):
-                figures |= self.task.probe(encoder)
+            network = self.stepper.method.probed
+            with self.clock.apart(), evaluating(network, device=self.group.device):
+                figures |= self.task.probe(network)
         row |= {name: float(value) for name, value in figures.items()}
         self.curves.append(row)
         _report(self.reporter, row)

@@ -16,7 +16,7 @@ from simcore.training.batches import BatchStream
 from simcore.training.checkpoints import Checkpoints
 from simcore.training.data import Images, MakeDeviceViews, MakeViews
 from simcore.training.renewal import Renewal
-from simcore.training.schedules import cosine, cosine_learning_rate
+from simcore.training.schedules import cosine, cosine_learning_rate, polynomial, staircase
 from simcore.training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
@@ -54,14 +54,26 @@ class Run:
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of `step` (1-based)."""
-        return cosine_learning_rate(
-            step,
-            total_steps=self.total_steps,
-            peak=self.settings.learning_rate,
-            floor=self.settings.learning_rate_floor,
-            warmup_steps=self.warmup_steps,
-            stair=self._stair,
-        )
+        settings = self.settings
+        if settings.schedule == "cosine":
+            return cosine_learning_rate(
+                step,
+                total_steps=self.total_steps,
+                peak=settings.learning_rate,
+                floor=settings.learning_rate_floor,
+                warmup_steps=self.warmup_steps,
+                stair=self._stair,
+            )
+        if settings.schedule == "poly":
+            rate = polynomial(step, total_steps=self.total_steps, start=settings.learning_rate, power=settings.power)
+        else:
+            rate = staircase(
+                self.moment(step).epoch,
+                start=settings.learning_rate,
+                after=settings.decay_after_epochs,
+                factor=settings.decay_factor,
+            )
+        return rate * min(1.0, step / self.warmup_steps) if self.warmup_steps else rate
 
     def weight_decay(self, step: int) -> float:
         """Return the weight decay of `step` (1-based)."""

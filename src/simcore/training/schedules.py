@@ -1,6 +1,7 @@
 """What changes with the step, in closed form."""
 
 import math
+from collections.abc import Sequence
 
 
 def cosine(step: int, *, total_steps: int, start: float, end: float, stair: int = 1) -> float:
@@ -26,6 +27,32 @@ def cosine(step: int, *, total_steps: int, start: float, end: float, stair: int 
     """
     done = -(-step // stair) / -(-total_steps // stair)
     return end + (start - end) * (1 + math.cos(math.pi * done)) / 2
+
+
+def polynomial(step: int, *, total_steps: int, start: float, power: float) -> float:
+    """Return the value at `step` (1-based): `start * (1 - (t - 1) / E) ** power`, so that the first step has `start`.
+
+    Args:
+        step: t, from 1 to `total_steps`.
+        total_steps: E.
+        start: Value at the first step.
+        power: Exponent; 0.9 in DeepLab's runs.
+
+    Example:
+        >>> [polynomial(step, total_steps=4, start=1.0, power=1.0) for step in (1, 2, 3, 4)]
+        [1.0, 0.75, 0.5, 0.25]
+    """
+    return start * (1 - (step - 1) / total_steps) ** power
+
+
+def staircase(epoch: int, *, start: float, after: Sequence[int], factor: float) -> float:
+    """Return the value in `epoch` (1-based): `start`, times `factor` for each epoch of `after` that has passed.
+
+    Example:
+        >>> [round(staircase(epoch, start=1.0, after=(60, 80), factor=0.1), 3) for epoch in (60, 61, 81)]
+        [1.0, 0.1, 0.01]
+    """
+    return start * factor ** sum(epoch > mark for mark in after)
 
 
 def cosine_learning_rate(

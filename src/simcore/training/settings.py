@@ -29,8 +29,13 @@ class TrainingSettings(BaseModel):
             not quite the same training. Batch norm then takes its statistics over a part, and a loss that
             compares the images of a batch (SimCLR's negatives, SwAV's assignments) compares those of a part.
         optimiser: `sgd` (Nesterov), `adam` or `adamw`.
-        learning_rate: Height of the cosine that the rate follows.
+        learning_rate: Where the schedule of the rate starts.
+        schedule: `cosine` falls to the floor in half a cosine, `poly` to zero as (1 - t / E)^`power` of the steps, and
+            `steps` multiplies the rate by `decay_factor` after each of `decay_after_epochs`.
         learning_rate_floor: Where the cosine ends, as a share of `learning_rate`.
+        power: Exponent of `poly`.
+        decay_after_epochs: Epochs, increasing, after which `steps` lowers the rate.
+        decay_factor: What `steps` multiplies the rate by.
         schedule_per: Whether rate and weight decay change at every `step` or stay the same over an `epoch`
             (epoch e of E takes the cosine at e / E, so that the last one trains at the floor).
         warmup_steps: Steps of linear rise from a tenth of `learning_rate` to the cosine.
@@ -89,7 +94,11 @@ class TrainingSettings(BaseModel):
     accumulate: int = Field(default=1, ge=1)
     optimiser: Literal["sgd", "adam", "adamw"] = "sgd"
     learning_rate: float = Field(default=0.1, gt=0)
+    schedule: Literal["cosine", "poly", "steps"] = "cosine"
     learning_rate_floor: float = Field(default=0.0, ge=0, le=1)
+    power: float = Field(default=0.9, gt=0)
+    decay_after_epochs: tuple[int, ...] = ()
+    decay_factor: float = Field(default=0.1, gt=0, lt=1)
     schedule_per: Literal["step", "epoch"] = "step"
     warmup_steps: int = Field(default=0, ge=0)
     warmup_epochs: float | None = Field(default=None, ge=0)
@@ -120,6 +129,18 @@ class TrainingSettings(BaseModel):
         if (self.steps is None) == (self.epochs is None):
             raise ValueError(
                 f"give either `steps` or `epochs`, not both or none (steps={self.steps}, epochs={self.epochs})"
+            )
+        if bool(self.decay_after_epochs) != (self.schedule == "steps"):
+            raise ValueError(
+                f"`decay_after_epochs` is {list(self.decay_after_epochs)} and `schedule` is {self.schedule}; the "
+                "schedule `steps` needs at least one epoch to fall after, the others take none"
+            )
+        if (
+            list(self.decay_after_epochs) != sorted(set(self.decay_after_epochs))
+            or min(self.decay_after_epochs, default=1) < 1
+        ):
+            raise ValueError(
+                f"`decay_after_epochs` is {list(self.decay_after_epochs)}; epochs count from 1 and must increase"
             )
         if self.warmup_steps and self.warmup_epochs:
             raise ValueError(

@@ -36,7 +36,7 @@ class Stepper:
             # timm's own: PyTorch's would lose the activation inside timm's BatchNormAct2d.
             method = convert_sync_batchnorm(method)
         self.method = method.to(group.device).to(memory_format=self.layout).train()
-        self.optimiser = create_optimiser(method, settings=run.settings)
+        self.optimiser = create_optimiser(method, settings=run.settings, rate_scale=method.rate_scale)
         self._trained = [value for value in method.parameters() if value.requires_grad]
         self._model: Any = None
 
@@ -85,10 +85,16 @@ class Stepper:
         self.method.after_step(moment)
 
     def _prepare(self, groups: list[Tensor]) -> list[Tensor]:
-        """Return the views of a pass, `(n, 3, s, s)` normalised float, as one list over the groups."""
+        """Return the views of a pass, `(n, 3, s, s)` normalised float, as one list over the groups.
+
+        What is not uint8 is no view but a target `(1, n, ...)` that goes with them, and is passed on as `(n, ...)`.
+        """
         settings = self.run.settings
         views: list[Tensor] = []
         for group in groups:
+            if group.dtype != torch.uint8:
+                views.append(group.to(self.group.device, non_blocking=True)[0])
+                continue
             pixels = group.to(self.group.device, non_blocking=True).flatten(0, 1)
             # The layout first: one byte a value moves instead of four.
             images = normalise(pixels.contiguous(memory_format=self.layout), mean=settings.mean, std=settings.std)

@@ -1,0 +1,143 @@
+"""Clean and published protocols: what each chooses, and what each looks at."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from simcore.backbones import create_random_encoder
+from simcore.errors import InputError
+from simcore.evaluation import training
+from simcore.evaluation.protocols import Trial, judge
+from simcore.evaluation.training import AUTHORS, LINEAR, LONG, Sight, shortened, train_and_judge
+from tests.labelled_stores import make_stores
+
+CLASSES = ("class0", "class1")
+SIGHT = Sight(image_size=16, machine={"workers": 0, "device": "cpu"})
+SHORT = replace(shortened(LINEAR, epochs=4), learning_rates=(0.01, 1.0))
+
+
+class Recorder:
+    """Stands for a way of training: a rate is right as often as `skill` says, after each epoch."""
+
+    def __init__(self, skill, *, epochs=1) -> None:
+        self.skill, self.epochs, self.fits, self.looks = skill, epochs, [], []
+
+    def fit(self, store, rates, folder, watch):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.fits.append((len(store), tuple(rates)))
+        for epoch in range(self.epochs):
+            if watch is not None:
+                watch((tuple(rates), epoch))
+        return tuple(rates), self.epochs - 1
+
+    def rank(self, classifier, store):
+        rates, epoch = classifier
+        self.looks.append((len(store), rates))
+        true = np.array([CLASSES.index(label) for label in store.labels])
+        ranked = []
+        for rate in rates:
+            right = round(self.skill[rate][epoch] * len(true))
+            ranked.append(np.where(np.arange(len(true)) < right, true, 1 - true))
+        return np.stack(ranked)[..., None]
+
+
+def run(recorder, tmp_path, *, protocol, together=True, train=10):
+    stores = make_stores(tmp_path, train=train, test=5)
+    trial = Trial(recorder.fit, recorder.rank, tuple(recorder.skill), together)
+    return judge(
+        trial, *stores, classes=CLASSES, evaluation="linear", protocol=protocol, seed=0, workdir=tmp_path / "work"
+    )
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_clean_looks_at_the_test_images_once(tmp_path, together) -> None:
+    recorder = Recorder({1.0: [0.5], 10.0: [1.0], 100.0: [1.0]})
+    outcome = run(recorder, tmp_path, protocol="clean", together=together)
+    assert [len_of for len_of, _ in recorder.looks].count(10) == 1
+    assert recorder.fits[-1] == (20, (10.0,))
+    assert all(size == 16 for size, _ in recorder.fits[:-1])
+    assert [record["value"] for record in outcome.records() if record["metric"] == "learning_rate"] == [10.0]
+    assert {record["protocol"] for record in outcome.records()} == {"clean"}
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_published_takes_the_best_look_at_the_test_images(tmp_path, together) -> None:
+    recorder = Recorder({1.0: [0.5, 0.9, 0.6], 10.0: [0.7, 0.2, 0.8]}, epochs=3)
+    outcome = run(recorder, tmp_path, protocol="published", together=together)
+    values = {record["metric"]: record["value"] for record in outcome.records()}
+    assert values["top1"] == pytest.approx(0.9)
+    assert values["learning_rate"] == 1.0
+    assert all(size == 20 for size, _ in recorder.fits)
+
+
+def test_a_single_rate_needs_no_validation(tmp_path) -> None:
+    recorder = Recorder({3.0: [1.0]})
+    run(recorder, tmp_path, protocol="clean")
+    assert recorder.fits == [(20, (3.0,))]
+
+
+def test_augmented_linear_evaluation_learns_and_says_its_protocol(tmp_path) -> None:
+    train, test = make_stores(tmp_path)
+    encoder = create_random_encoder("resnet10_small", image_size=16, seed=0)
+    before = {name: value.clone() for name, value in encoder.module.state_dict().items()}
+    arguments = {"classes": CLASSES, "recipe": SHORT, "sight": SIGHT, "evaluation": "linear", "seed": 0}
+    values = {}
+    for protocol in ("clean", "published"):
+        outcome = train_and_judge(encoder, train, test, protocol=protocol, workdir=tmp_path / protocol, **arguments)
+        values[protocol] = {record["metric"]: record["value"] for record in outcome.records()}
+        assert outcome.protocol == protocol
+    assert values["clean"]["top1"] == 1.0
+    # The drifting statistics of an untrained network may cost the published protocol everything.
+    assert values["published"]["top1"] >= 0.5
+    assert all(torch.equal(value, before[name]) for name, value in encoder.module.state_dict().items())
+
+
+def test_published_drifts_the_statistics_of_batch_norm_and_clean_does_not(tmp_path, monkeypatch) -> None:
+    train, test = make_stores(tmp_path)
+    encoder = create_random_encoder("resnet10_small", image_size=16, seed=0)
+    buffers = {name: value.clone() for name, value in encoder.module.named_buffers()}
+    ended = []
+    original = training.fit_classifier
+
+    def spy(*args, **kwargs):
+        method, result = original(*args, **kwargs)
+        ended.append(any(not torch.equal(value, buffers[name]) for name, value in method.backbone.named_buffers()))
+        return method, result
+
+    monkeypatch.setattr(training, "fit_classifier", spy)
+    arguments = {"classes": CLASSES, "recipe": SHORT, "sight": SIGHT, "evaluation": "linear", "seed": 0}
+    train_and_judge(encoder, train, test, protocol="clean", workdir=tmp_path / "a", **arguments)
+    assert not any(ended)
+    ended.clear()
+    train_and_judge(encoder, train, test, protocol="published", workdir=tmp_path / "b", **arguments)
+    assert all(ended)
+
+
+def test_recipes_are_those_of_the_paper() -> None:
+    linear = LINEAR.settings(1000, rate=1.0, sight=SIGHT, look_every_epoch=False)
+    assert [round(rate, 2) for rate in LINEAR.learning_rates] == [1.0, 3.16, 10.0, 31.62, 100.0]
+    assert (linear.epochs, linear.batch_size, linear.weight_decay) == (100, 256, 0.0)
+    assert (linear.optimiser, linear.decay_after_epochs, linear.decay_factor) == ("sgd", (60, 80), 0.1)
+    authors = AUTHORS.settings(1000, rate=0.1, sight=SIGHT, look_every_epoch=True)
+    assert (authors.epochs, authors.weight_decay, AUTHORS.learning_rates) == (100, 1e-4, (0.1, 0.03, 0.01))
+    assert authors.probe_every_steps == 4
+    long = LONG.settings(1000, rate=0.03, sight=SIGHT, look_every_epoch=False)
+    assert (long.epochs, long.schedule, long.weight_decay, LONG.learning_rates) == (200, "cosine", 1e-4, (0.03,))
+
+
+def test_what_cannot_be_judged(tmp_path) -> None:
+    train, test = make_stores(tmp_path, classes=3)
+    trial = Trial(None, None, (1.0,), True)
+    given = {"evaluation": "linear", "seed": 0, "workdir": tmp_path}
+    classes = ("class0", "class1", "class2")
+    with pytest.raises(InputError, match="`protocol` is 'paper'; allowed are clean, published"):
+        judge(trial, train, test, classes=classes, protocol="paper", **given)
+    fewer = train.subset([key for key in train.keys if "class2" not in key])
+    with pytest.raises(InputError, match="Test class 'class2' has no training image"):
+        judge(trial, fewer, test, classes=classes, protocol="clean", **given)
+    single = train.subset(["train/class0/0.png", "train/class1/0.png", "train/class2/0.png"])
+    several = Trial(None, None, (1.0, 2.0), True)
+    with pytest.raises(InputError, match="No training image can be held out"):
+        judge(several, single, test, classes=classes, protocol="clean", **given)
