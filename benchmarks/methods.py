@@ -53,8 +53,9 @@ def accuracy(encoder: Encoder, made: dict) -> float:
     stores = [ImageStore(manifest[manifest["split"] == split]) for split in ("train", "test")]
     features = [encode_store(encoder, store, image_size=side) for store in stores]
     classes = sorted(set(stores[0].labels))
-    records = knn(features[0], stores[0].labels, features[1], stores[1].labels, classes=classes, ks=(NEIGHBOURS,))
-    return next(record["value"] for record in records if record["metric"] == "top1")
+    labelled = (features[0], stores[0].labels, features[1], stores[1].labels)
+    (outcome,) = knn(*labelled, classes=classes, ks=(NEIGHBOURS,))
+    return float((outcome.predicted == outcome.true).mean())
 
 
 def _spread(values: list[float]) -> str:

@@ -27,10 +27,10 @@ def _tracking_uri(data_root: str) -> str:
 
 
 def _whole_pipeline() -> Pipeline:
-    """Return all stages; they are imported, with the libraries they need, when someone asks."""
+    """Return all stages and what is run beside; they are imported, with the libraries they need, when someone asks."""
     from simcore.pipeline_registry import register_pipelines
 
-    return register_pipelines()["__default__"]
+    return sum(register_pipelines().values(), Pipeline([]))
 
 
 SESSION_CLASS = SimCoreSession

@@ -127,3 +127,27 @@ def test_pages_pictures_and_figures_round_trip(tmp_path: Path) -> None:
     figure.save(go.Figure(go.Scatter(x=[1], y=[2])))
     assert figure.load().data[0].y == (2,)
     assert "data" in figure.preview()
+
+
+def test_a_finished_table_file_is_linked_into_place(tmp_path: Path) -> None:
+    finished = tmp_path / "work" / "manifest.parquet"
+    finished.parent.mkdir()
+    pd.DataFrame({"key": ["a"], "width": pd.array([3], dtype="int32")}).to_parquet(finished)
+    dataset = TableDataset(**both(tmp_path / "table.parquet", "1"))
+    dataset.save(finished)
+    saved = tmp_path / "table.parquet" / "1" / "table.parquet"
+    assert saved.stat().st_ino == finished.stat().st_ino
+    finished.unlink()
+    assert dataset.load().to_dict("list") == {"key": ["a"], "width": [3]}
+    assert len(dataset.preview(3)["data"]) == 1
+
+
+def test_a_finished_file_is_copied_where_it_cannot_be_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("another file system")
+
+    monkeypatch.setattr("simcore.datasets.linking.os.link", refuse)
+    pd.DataFrame({"key": ["a"]}).to_parquet(tmp_path / "done.parquet")
+    dataset = TableDataset(**both(tmp_path / "table.parquet", "1"))
+    dataset.save(tmp_path / "done.parquet")
+    assert dataset.load()["key"].tolist() == ["a"]

@@ -1,24 +1,41 @@
-"""Accuracies against counting."""
+"""Classes of two parts: what may differ between them."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcore.evaluation.labels import accuracy_records
+from simcore.errors import InputError
+from simcore.evaluation.labels import find_classes, match_labels
 
 
-@given(
-    counts=st.lists(st.integers(1, 10), min_size=2, max_size=5),
-    seed=st.integers(0, 1000),
+@given(st.lists(st.sampled_from("abcdef"), min_size=1), st.lists(st.sampled_from("abcdef"), min_size=1))
+def test_classes_are_those_of_the_training_images(train, test):
+    if set(test) - set(train):
+        with pytest.raises(InputError, match=f"Test class '{min(set(test) - set(train))}' has no training image"):
+            find_classes(train, test)
+    elif len(set(train)) == 1:
+        with pytest.raises(InputError, match=f"of the one class '{train[0]}'"):
+            find_classes(train, test)
+    else:
+        assert find_classes(train, test) == tuple(sorted(set(train)))
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "sentence"),
+    [
+        (["a", None, "b"], ["a"], "1 of 3 training images have no label"),
+        (["a", "b"], ["a", float("nan")], "1 of 2 test images have no label"),
+        (["a", "b"], [], "There is no test image"),
+        ([], ["a"], "There is no training image"),
+        (["a", "b"], ["a", "d", "c"], r"Test class 'c' has no training image \(nor have 1 more\)"),
+    ],
 )
-def test_accuracies_against_counting(counts, seed):
-    true = np.repeat(np.arange(len(counts)), counts)
-    predicted = np.random.default_rng(seed).integers(0, len(counts), len(true))
-    top1, per_class = accuracy_records(predicted, true, evaluation="e", protocol="p", classes=len(counts))
-    shares = [
-        sum(p == t for p, t in zip(predicted, true, strict=True) if t == number) / count
-        for number, count in enumerate(counts)
-    ]
-    assert np.isclose(top1["value"], np.mean(predicted == true))
-    assert np.isclose(per_class["value"], np.mean(shares))
-    assert top1["n"] == len(true)
+def test_what_is_refused(train, test, sentence):
+    with pytest.raises(InputError, match=sentence):
+        find_classes(train, test)
+
+
+def test_a_class_without_images_in_a_part_is_fine():
+    matched = match_labels(np.zeros((2, 1)), ["a", "c"], classes=["a", "b", "c"], part="test")
+    assert matched.classes.tolist() == [0, 2]

@@ -11,6 +11,7 @@ from simcore.errors import InputError
 from simcore.evaluation import training
 from simcore.evaluation.protocols import Trial, judge
 from simcore.evaluation.training import AUTHORS, LINEAR, LONG, Sight, shortened, train_and_judge
+from simcore.supervised import Classifier
 from tests.labelled_stores import make_stores
 
 CLASSES = ("class0", "class1")
@@ -141,3 +142,30 @@ def test_what_cannot_be_judged(tmp_path) -> None:
     several = Trial(None, None, (1.0, 2.0), True)
     with pytest.raises(InputError, match="No training image can be held out"):
         judge(several, single, test, classes=classes, protocol="clean", **given)
+
+
+@pytest.mark.parametrize("protocol", ["clean", "published"])
+def test_an_interrupted_evaluation_goes_on_where_it_was(tmp_path, monkeypatch, protocol) -> None:
+    train, test = make_stores(tmp_path)
+    encoder = create_random_encoder("resnet10_small", image_size=16, seed=0)
+    sight = replace(SIGHT, machine={**SIGHT.machine, "checkpoint_every_seconds": 0})
+    arguments = {
+        "classes": CLASSES, "recipe": replace(shortened(LONG, epochs=6), learning_rates=(0.01,)), "sight": sight,
+        "evaluation": "finetune", "protocol": protocol, "seed": 0,
+    }  # fmt: skip
+    straight = train_and_judge(encoder, train, test, workdir=tmp_path / "straight", **arguments)
+    steps = []
+    original = Classifier.forward
+
+    def counted(self, views):
+        steps.append(len(steps))
+        if len(steps) == 4:
+            raise KeyboardInterrupt
+        return original(self, views)
+
+    monkeypatch.setattr(Classifier, "forward", counted)
+    with pytest.raises(KeyboardInterrupt):
+        train_and_judge(encoder, train, test, workdir=tmp_path / "broken", **arguments)
+    again = train_and_judge(encoder, train, test, workdir=tmp_path / "broken", **arguments)
+    assert len(steps) == 4 + 3  # of six, three were done
+    assert np.array_equal(again.ranked, straight.ranked) and again.records() == straight.records()

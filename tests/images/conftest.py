@@ -1,9 +1,10 @@
 """Images made on the spot: nothing binary is committed."""
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -72,3 +73,23 @@ def pack(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def memory_copy() -> Iterator[Callable[..., str]]:
+    """Return a function that copies a folder into fsspec's memory and gives its URL; it is emptied afterwards."""
+    store = fsspec.filesystem("memory")
+
+    def copy(root: Path, *, folders: Iterable[str] = ()) -> str:
+        top = f"/copies/{root.name}"
+        store.makedirs(top, exist_ok=True)
+        for path in sorted(root.rglob("*")):
+            if path.is_file():
+                store.pipe(f"{top}/{path.relative_to(root).as_posix()}", path.read_bytes())
+        for name in folders:
+            store.makedirs(f"{top}/{name}", exist_ok=True)
+        return f"memory:/{top}"
+
+    yield copy
+    if store.exists("/copies"):
+        store.rm("/copies", recursive=True)

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from simcore.errors import InputError
-from simcore.images import fingerprint, source_fingerprint
+from simcore.images import fingerprint, parse_sources, source_fingerprint, sources_fingerprint
+from simcore.images.remote_files import open_remote
+from simcore.images.sources import READERS
 
 
 def test_a_small_file_is_its_content(tmp_path: Path) -> None:
@@ -67,3 +69,57 @@ def test_the_place_of_a_folder_does_not_matter(plant, tmp_path: Path) -> None:
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         source_fingerprint(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("protocol", ["memory", "file"])
+def test_behind_a_url(plant, memory_copy, protocol: str) -> None:
+    root = plant("cat/1.png", "cat/2.png")
+    url = memory_copy(root) if protocol == "memory" else f"file://{root}"
+    store, path = open_remote(url)
+    seen = {source_fingerprint(url)}
+    assert source_fingerprint(url) in seen
+    store.pipe(f"{path}/cat/1.png", b"another")
+    seen.add(source_fingerprint(url))
+    store.pipe(f"{path}/cat/3.png", b"more")
+    seen.add(source_fingerprint(url))
+    store.rm(f"{path}/cat/2.png")
+    seen.add(source_fingerprint(url))
+    assert len(seen) == 4
+    before = source_fingerprint(f"{url}/cat/3.png")
+    store.pipe(f"{path}/cat/3.png", b"most")
+    assert source_fingerprint(f"{url}/cat/3.png") != before
+    with pytest.raises(InputError, match="gone does not exist"):
+        source_fingerprint(f"{url}/gone")
+
+
+def test_a_pattern_is_all_its_files(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"s-{number}.tar").write_bytes(bytes([number]))
+    pattern = tmp_path / "s-{0..1}.tar"
+    before = source_fingerprint(pattern)
+    (tmp_path / "s-2.tar").write_bytes(b"x")
+    assert source_fingerprint(pattern) == before == source_fingerprint(pattern)
+    (tmp_path / "s-1.tar").write_bytes(b"x")
+    assert source_fingerprint(pattern) != before
+    assert source_fingerprint(f"file://{pattern}") == source_fingerprint(f"file://{pattern}")
+
+
+def test_several_sources_are_those_at_those_places(tmp_path: Path) -> None:
+    for name in ("a", "b", "coco", "moved"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(b"x")
+
+    def of(*typed: str) -> str:
+        return sources_fingerprint(parse_sources(list(typed), root=tmp_path))
+
+    a, b = str(tmp_path / "a"), str(tmp_path / "b")
+    assert of(a) == source_fingerprint(a)
+    assert of(a, b) == of(a, b) != of(b, a)
+    # A data set that is found elsewhere has other uris.
+    before = of("coco")
+    (tmp_path / "coco").rename(tmp_path / "old")
+    (tmp_path / "moved").rename(tmp_path / READERS["coco"].official.folder)
+    assert of(f"coco:{tmp_path / 'old'}") != before
+    mixed = of(a, "coco")
+    (tmp_path / "a" / "2.png").write_bytes(b"y")
+    assert of(a, "coco") != mixed

@@ -1,10 +1,12 @@
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcore.errors import InputError
-from simcore.images.splits import stratified_split
+from simcore.images import sampling
+from simcore.images.splits import draw_test, stratified_split
 
 KEYS = st.lists(st.tuples(st.text(max_size=5), st.sampled_from("abc")), min_size=1, unique_by=lambda pair: pair[0])
 
@@ -61,3 +63,24 @@ def test_pinned() -> None:
 def test_fractions_out_of_range(fraction: float) -> None:
     with pytest.raises(InputError, match="test_fraction"):
         split([("a", "a")], fraction, 0)
+
+
+def test_images_without_a_class_are_train() -> None:
+    keys = pd.Series([f"{number}" for number in range(6)])
+    labels = pd.Series(["a", None, "a", None, "a", "a"], dtype="str")
+    found = stratified_split(keys, labels, test_fraction=0.5, seed=0)
+    assert found[labels.isna()].tolist() == ["train", "train"]
+    assert (found == "test").sum() == 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(-1, 2)), max_size=20), st.floats(0, 0.99))
+@settings(deadline=None)
+def test_the_fast_draw_is_the_slow_one(rows: list[tuple[int, int, int]], fraction: float) -> None:
+    ranks = np.array([row[:2] for row in rows], dtype=sampling._RANK)
+    classes = np.array([row[2] for row in rows], dtype=np.int64)
+    found = draw_test(ranks, classes, test_fraction=fraction)
+    for label in {-1, 0, 1, 2}:
+        members = sorted((rows[at][:2], at) for at in range(len(rows)) if rows[at][2] == label)
+        wanted = np.round(fraction * len(members))
+        wanted = min(max(wanted, 1) if fraction > 0 else wanted, len(members) - 1) if label >= 0 else 0
+        assert [at for _, at in members if found[at]] == [at for _, at in members[: max(0, int(wanted))]]

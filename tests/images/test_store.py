@@ -140,6 +140,16 @@ def test_large_packed_sources_beyond_memory_are_pointed_out(manifest, caplog: py
     assert "raise `cache_gib`, or unpack them into a folder" in caplog.text
 
 
+def test_images_that_are_fetched_again_and_again_are_pointed_out(plant, memory_copy, caplog) -> None:
+    root = plant("a.png", "b.png")
+    remote = read_source(memory_copy(root)).manifest
+    for manifest, cache_gib, warns in ((remote, NO_CACHE, True), (remote, 4.0, False), (None, NO_CACHE, False)):
+        caplog.clear()
+        store = ImageStore(read_source(root).manifest if manifest is None else manifest, cache_gib=cache_gib)
+        assert ("2 images lie behind URLs" in caplog.text) == warns
+        np.testing.assert_array_equal(store[1], decode((root / "b.png").read_bytes()))
+
+
 @pytest.mark.parametrize(("start", "cache_gib"), [("fork", 4.0), ("fork", NO_CACHE), ("spawn", 5e-5)])
 def test_workers_see_the_same_images(manifest: pd.DataFrame, start: str, cache_gib: float) -> None:
     store = ImageStore(manifest, cache_gib=cache_gib)

@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 
 from simcore.errors import InputError
+from simcore.images import source_fingerprint
+from simcore.images.sources import folder
 from simcore.images.tree import walk_files
 
 
@@ -42,3 +44,15 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("simcore.images.tree.os.scandir", refuse)
     with pytest.raises(InputError, match="cannot be listed \\(Permission denied\\)"):
         names(tmp_path)
+
+
+def test_links_that_go_round_in_circles_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "whole.png").touch()
+    (tmp_path / "me.png").symlink_to(tmp_path / "me.png")
+    (tmp_path / "one.png").symlink_to(tmp_path / "two.png")
+    (tmp_path / "two.png").symlink_to(tmp_path / "one.png")
+    assert names(tmp_path) == ["me.png", "one.png", "two.png", "whole.png"]
+    found = {key: reason for key, _, reason in folder._walk(tmp_path)}
+    assert found["whole.png"] is None
+    assert {found[name] for name in ("me.png", "one.png", "two.png")} == {"it is a link to nothing"}
+    source_fingerprint(tmp_path)

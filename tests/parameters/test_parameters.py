@@ -90,7 +90,48 @@ def test_seeds_from_the_command_line() -> None:
 def test_source_starts_where_the_command_is_typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     # The resolvers look for the project from the working directory; the default paths are absolute without it.
+    assert check_parameters(load(target={"source": "photos/birds"})).target.source == str(tmp_path / "photos" / "birds")
+    (tmp_path / "birds").mkdir()
     assert check_parameters(load(target={"source": "birds"})).target.source == str(tmp_path / "birds")
+
+
+@pytest.mark.parametrize(
+    ("typed", "entries"),
+    [
+        ("aircraft", [("aircraft", None, None)]),
+        ("aircraft:down/fgvc", [("aircraft", "{here}/down/fgvc", None)]),
+        ("aircraft:/data/fgvc@7", [("aircraft", "/data/fgvc", 7)]),
+        ("coco@500+imagenet", [("coco", None, 500), ("imagenet", None, None)]),
+        ("./pool+s3://lake/x", [("auto", "{here}/pool", None), ("auto", "s3://lake/x", None)]),
+        ("memory://pool@3", [("auto", "memory://pool", 3)]),
+        (
+            ["coco", {"source": "folder", "path": "pool", "quota": 5}],
+            [("coco", None, None), ("folder", "{here}/pool", 5)],
+        ),
+    ],
+)
+def test_every_form_of_a_source(
+    typed: Any, entries: list[tuple[str, str | None, int | None]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wanted = [(name, path and path.format(here=tmp_path), quota) for name, path, quota in entries]
+    tree = check_parameters(load(openset={"source": typed}))
+    assert [(entry.source, entry.path, entry.quota) for entry in tree.openset.source] == wanted
+    monkeypatch.chdir("/")
+    again = type(tree.openset).model_validate(tree.openset.model_dump())
+    assert again == tree.openset
+
+
+def test_classes_from_the_command_line() -> None:
+    assert check_parameters(load(target={"classes": "cat+dog"})).target.classes == ("cat", "dog")
+    assert check_parameters(load(target={"classes": 12})).target.classes == 12
+    assert check_parameters(load(target={"classes": ["12"]})).target.classes == ("12",)
+
+
+def test_where_data_sets_are_looked_up(tmp_path: Path) -> None:
+    assert check_parameters(load()).target.datasets_root.endswith("data/01_raw/datasets")
+    tree = check_parameters(load(datasets_root=str(tmp_path)))
+    assert tree.target.datasets_root == tree.openset.datasets_root == str(tmp_path)
 
 
 def test_share_and_count_budgets() -> None:

@@ -106,7 +106,7 @@ def test_without_labels_there_is_no_finding(record) -> None:
     records = [record(arm, 0, -2.0, **label_free) for arm in ("random", "simcore")]
     for given_records in (records, []):
         differences = paired_differences(given_records, arms=["random", "simcore"])
-        assert state_finding(differences) == "Linear probe, top-1 accuracy (clean): not evaluated: no labels."
+        assert state_finding(differences) == "Accuracy: not evaluated: no labels."
 
 
 def test_arms_without_a_common_seed_are_not_compared(record) -> None:

@@ -1,7 +1,5 @@
 """Embedding shards as a catalog entry."""
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +7,8 @@ from kedro.io.core import Version
 from kedro_datasets._typing import TablePreview
 
 from simcore.datasets.atomic import AtomicDataset
+from simcore.datasets.linking import link_or_copy
 from simcore.errors import InputError
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    """Give a finished shard its place without copying its bytes where the file system can."""
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without hard links
-        shutil.copy2(source, target)
 
 
 class EmbeddingsDataset(AtomicDataset[Any, Any]):
@@ -70,7 +61,7 @@ class EmbeddingsDataset(AtomicDataset[Any, Any]):
 
     def _write(self, data: Any, path: Path) -> None:
         for shard in sorted(Path(data.directory).glob("*.parquet")):
-            _link_or_copy(shard, path / shard.name)
+            link_or_copy(shard, path / shard.name)
 
     def _read(self, path: Path) -> Any:
         from simcore.embeddings import open_embeddings

@@ -45,6 +45,8 @@ class IfFreshDataset(AbstractDataset[None, Any]):
         raise DatasetError(f"`{self._name}` is saved under its own name; this dataset only looks at it.")
 
     def _fresh(self) -> str | None:
+        if not self._attached().exists(self._name):  # spares the plan, which looks at the sources
+            return None
         plan = make_plan(self._pipeline, self._attached())
         return plan.steps[-1].fingerprint if not plan.stale else None
 

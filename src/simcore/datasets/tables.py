@@ -1,4 +1,4 @@
-"""Small tables: manifests, coresets, traces, comparisons."""
+"""Tables: manifests, coresets, traces, comparisons."""
 
 from pathlib import Path
 
@@ -8,13 +8,21 @@ from kedro_datasets._typing import TablePreview
 from kedro_datasets.pandas import ParquetDataset
 
 from simcore.datasets.atomic import AtomicDataset
+from simcore.datasets.linking import link_or_copy
 
 
-class TableDataset(AtomicDataset[pd.DataFrame, pd.DataFrame]):
-    """A pandas frame in one Parquet file, through `kedro_datasets.pandas.ParquetDataset`, saved atomically."""
+class TableDataset(AtomicDataset[pd.DataFrame | Path, pd.DataFrame]):
+    """A pandas frame in one Parquet file, through `kedro_datasets.pandas.ParquetDataset`, saved atomically.
 
-    def _write(self, data: pd.DataFrame, path: Path) -> None:
-        ParquetDataset(filepath=path.as_posix(), save_args={"index": False}).save(data)
+    Saving also takes the path of a finished Parquet file, such as a manifest of ten million rows that was never in
+    memory: it is hard-linked into place, or copied where the file system cannot.
+    """
+
+    def _write(self, data: pd.DataFrame | Path, path: Path) -> None:
+        if isinstance(data, Path):
+            link_or_copy(data, path)
+        else:
+            ParquetDataset(filepath=path.as_posix(), save_args={"index": False}).save(data)
 
     def _read(self, path: Path) -> pd.DataFrame:
         return ParquetDataset(filepath=path.as_posix()).load()

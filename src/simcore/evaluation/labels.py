@@ -1,8 +1,7 @@
-"""Labels, class counts and accuracies, shared by all evaluations."""
+"""Classes and labels, shared by all evaluations."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,51 @@ class LabelledFeatures:
     classes: np.ndarray
 
 
+def find_classes(train_labels: Iterable[str | None], test_labels: Iterable[str | None]) -> tuple[str, ...]:
+    """Return the names of the classes of the training images, sorted; checked against those of the test images.
+
+    A class that only the training images have is one that the classifier may name wrongly; means over classes leave it
+    out, since no test image has it.
+
+    Raises:
+        InputError: An image has no label, there is no test image, one class alone, or a test class without training
+            images.
+
+    Example:
+        >>> find_classes(["cat", "dog", "cow"], ["dog", "cat"])
+        ('cat', 'cow', 'dog')
+    """
+    train, test = list(train_labels), list(test_labels)
+    for part, labels in (("training", train), ("test", test)):
+        if not labels:
+            raise InputError(f"There is no {part} image, so nothing can be measured with labels; give both parts.")
+        unlabelled = sum(label is None or label != label for label in labels)  # noqa: PLR0124 (NaN)
+        if unlabelled:
+            raise InputError(
+                f"{unlabelled} of {len(labels)} {part} images have no label; label them, or leave them out."
+            )
+    classes = tuple(sorted(set(map(str, train))))
+    check_trained(classes, test)
+    if len(classes) < 2:  # noqa: PLR2004
+        raise InputError(f"All training images are of the one class '{classes[0]}'; at least 2 classes are needed.")
+    return classes
+
+
+def check_trained(trained: Iterable[str], test_labels: Iterable[str | None]) -> None:
+    """Raise if the test images have a class that the training images lack.
+
+    Raises:
+        InputError: Names the first such class.
+    """
+    missing = sorted(set(map(str, test_labels)) - set(trained))
+    if missing:
+        raise InputError(
+            f"Test class '{missing[0]}' has no training image"
+            + (f" (nor have {len(missing) - 1} more)" if len(missing) > 1 else "")
+            + "; add some, draw a larger share of the labels, or draw it stratified."
+        )
+
+
 def match_labels(
     features: np.ndarray, labels: Sequence[str] | np.ndarray, *, classes: Sequence[str], part: str
 ) -> LabelledFeatures:
@@ -34,8 +78,7 @@ def match_labels(
         part: `train` or `test`, for the messages.
 
     Raises:
-        InputError: If numbers differ, a label is not in `classes`, a class has no image, or a feature is not
-            finite.
+        InputError: If numbers differ, a label is not in `classes`, or a feature is not finite.
 
     Example:
         >>> match_labels(np.zeros((2, 1)), ["dog", "cat"], classes=["cat", "dog"], part="train").classes
@@ -59,39 +102,4 @@ def match_labels(
             "occurs, or leave those images out."
         )
     positions = np.array([number[str(label)] for label in labels], dtype=np.int64)
-    empty = [names[i] for i in np.flatnonzero(np.bincount(positions, minlength=len(names)) == 0)]
-    if empty:
-        raise InputError(
-            f"The {part} images have none of {empty[:5]}; every class needs at least one image in each split."
-        )
     return LabelledFeatures(features, positions)
-
-
-def accuracy_records(
-    predicted: np.ndarray, true: np.ndarray, *, evaluation: str, protocol: str, classes: int
-) -> list[dict[str, Any]]:
-    """Return top-1 and mean per-class accuracy as flat records.
-
-    Mean per-class accuracy is the mean over classes of the share of the class's images that is right.
-
-    Args:
-        predicted: `(n,)` class numbers.
-        true: `(n,)` class numbers; each class occurs.
-        evaluation: Name of the evaluation.
-        protocol: Name of the protocol.
-        classes: Number of classes.
-
-    Example:
-        >>> records = accuracy_records(
-        ...     np.array([0, 0, 0]), np.array([0, 0, 1]), evaluation="knn", protocol="clean", classes=2
-        ... )
-        >>> [(record["metric"], round(record["value"], 3)) for record in records]
-        [('top1', 0.667), ('mean_per_class', 0.5)]
-    """
-    right = predicted == true
-    per_class = np.bincount(true, weights=right, minlength=classes) / np.bincount(true, minlength=classes)
-    values = {"top1": float(right.mean()), "mean_per_class": float(per_class.mean())}
-    return [
-        {"evaluation": evaluation, "metric": metric, "protocol": protocol, "value": value, "n": len(true)}
-        for metric, value in values.items()
-    ]

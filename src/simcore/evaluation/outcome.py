@@ -22,7 +22,8 @@ class Outcome:
         protocol: How it was done, such as `clean`; published numbers compare with `published` alone.
         classes: Class names; numbers below are positions in them.
         true: `(n,)` int64.
-        ranked: `(n, k)` int64, the k most likely classes of each image; k is 1 where nothing is ranked.
+        ranked: `(n, k)` int64, the k most likely classes of each image; k is 1 where nothing is ranked, and -1 stands
+            after the first where fewer classes come into question (kNN).
         choices: What was chosen on the way, such as the learning rate: further figures by name.
 
     Raises:

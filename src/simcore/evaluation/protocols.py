@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from simcore.errors import InputError
+from simcore.evaluation.labels import check_trained
 from simcore.evaluation.linear import stratified_folds
 from simcore.evaluation.outcome import Outcome
 from simcore.files import atomic_file
@@ -88,21 +89,10 @@ def judge(
     if protocol not in PROTOCOLS:
         raise InputError(f"`protocol` is '{protocol}'; allowed are {', '.join(PROTOCOLS)}.")
     true = class_numbers(test, classes)
-    _check_trained(train, true, classes=classes)
+    check_trained({classes[number] for number in class_numbers(train, classes)}, test.labels)
     look = _published if protocol == "published" else _clean
     ranked, choices = look(trial, train, test, true=true, classes=classes, seed=seed, workdir=workdir)
     return Outcome(evaluation, protocol + suffix, tuple(classes), true, ranked, choices)
-
-
-def _check_trained(train: ImageStore, true: np.ndarray, *, classes: Sequence[str]) -> None:
-    there = np.bincount(class_numbers(train, classes), minlength=len(classes)) > 0
-    missing = [classes[number] for number in np.unique(true) if not there[number]]
-    if missing:
-        raise InputError(
-            f"Test class '{missing[0]}' has no training image"
-            + (f" (nor have {len(missing) - 1} more)" if len(missing) > 1 else "")
-            + "; add some, draw a larger share of the labels, or draw it stratified."
-        )
 
 
 def _clean(

@@ -9,21 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from simcore.errors import InputError
 from simcore.images.decode import decode_compact
-from simcore.images.encoded import (
-    IMAGE_COLUMN,
-    ByteReader,
-    Encoded,
-    UnreadableError,
-    map_images,
-    split_packed_uri,
-)
+from simcore.images.encoded import ByteReader, Encoded, UnreadableError, map_images
+from simcore.images.packed_files import count_image_bytes
+from simcore.images.uris import split_packed_uri
 from simcore.images.verify import usable_workers
 from simcore.progress import progress
+from simcore.source_text import is_url
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +55,14 @@ class ImageCache:
             needed / _GIB,
             cache_gib,
         )
-        rows, size = _packed_size(self.uris.to_pylist())
+        uris = self.uris.to_pylist()
+        n_remote = sum(is_url(uri) for uri in uris)
+        if n_remote:
+            logger.warning(
+                "%d images lie behind URLs and are fetched at each access; raise `cache_gib`, or copy them here.",
+                n_remote,
+            )
+        rows, size = _packed_size(uris)
         if len(rows) and size <= allowed:
             self._load(rows, size, workers=workers, show_progress=show_progress)
         elif len(rows):
@@ -174,14 +176,10 @@ def _packed_size(uris: Sequence[str]) -> tuple[np.ndarray, int]:
     size = 0
     for path, members in positions.items():
         try:
-            metadata = pq.read_metadata(path)
+            rows, whole = count_image_bytes(path)
         except (OSError, pa.ArrowException) as error:
             raise InputError(
                 f"The packed file {path} cannot be read any more ({error}); restore it, or read the source again."
             ) from error
-        column = metadata.schema.to_arrow_schema().get_field_index(IMAGE_COLUMN)
-        whole = sum(
-            metadata.row_group(group).column(column).total_uncompressed_size for group in range(metadata.num_row_groups)
-        )
-        size += whole * len(members) // max(1, metadata.num_rows)
+        size += whole * len(members) // max(1, rows)
     return np.asarray(sorted(chain.from_iterable(positions.values())), dtype=np.int64), size

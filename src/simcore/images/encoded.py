@@ -1,23 +1,36 @@
-"""Encoded images by uri: plain files, and rows of packed Parquet files read by row group."""
+"""Encoded images by uri: files, rows of packed Parquet files by row group, members of tars; on disks or behind URLs."""
 
-import re
+import os
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-IMAGE_COLUMN = "image"
+from simcore.images.packed_files import IMAGE_COLUMN, read_images, row_group_bounds
+from simcore.images.remote_bytes import read_remote
+from simcore.images.uris import Location, locate, member_uri, packed_uri, split_packed_uri
+
+__all__ = [
+    "IMAGE_COLUMN",
+    "ByteReader",
+    "Encoded",
+    "UnreadableError",
+    "map_images",
+    "member_uri",
+    "packed_uri",
+    "read_bytes",
+    "reading_order",
+    "split_packed_uri",
+]
 
 T = TypeVar("T")
 
-_PACKED = re.compile(r"(?P<path>.+)#row=(?P<row>\d+)", re.DOTALL)
 _KEPT_GROUPS = 2
 
 
@@ -25,49 +38,30 @@ class UnreadableError(Exception):
     """An image cannot be used; the message is the reason, fit for the list of rejected images."""
 
 
-def packed_uri(path: Path | str, row: int) -> str:
-    """Return the uri of row `row` of the packed Parquet file `path`.
-
-    Example:
-        >>> packed_uri("/data/birds.parquet", 7)
-        '/data/birds.parquet#row=7'
-    """
-    return f"{path}#row={row}"
-
-
-def split_packed_uri(uri: str) -> tuple[str, int] | None:
-    """Return the Parquet file and the row that `uri` names, or None for the uri of a plain file.
-
-    Example:
-        >>> split_packed_uri("/data/birds.parquet#row=7")
-        ('/data/birds.parquet', 7)
-        >>> split_packed_uri("/data/birds/wren.jpg") is None
-        True
-    """
-    match = _PACKED.fullmatch(uri)
-    return (match["path"], int(match["row"])) if match else None
-
-
 class ByteReader:
     """Reads encoded images and keeps the last packed row groups, so that rows in order cost one read a group.
 
-    May be shared by threads.
+    May be shared by threads, and used in processes that were forked meanwhile; no file or connection stays open.
     """
 
     def __init__(self) -> None:
         self._bounds: dict[str, np.ndarray] = {}
         self._groups: OrderedDict[tuple[str, int], pa.ChunkedArray] = OrderedDict()
-        self._lock = threading.Lock()
+        # By process: a lock that a thread of the parent held at the fork would never open in the child.
+        self._locks: dict[int, threading.Lock] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ByteReader, ()
 
     def read(self, uri: str) -> bytes:
-        """Return the encoded image at `uri`.
+        """Return the encoded image at `uri`, see `locate` for its forms.
 
         Raises:
-            UnreadableError: the file or the row cannot be read; the message is the reason.
+            UnreadableError: the file, the row or the member cannot be read; the message is the reason.
         """
-        packed = split_packed_uri(uri)
+        location = locate(uri)
         try:
-            return Path(uri).read_bytes() if packed is None else self._read_packed(*packed)
+            return self._read_packed(location.path, location.row) if location.row is not None else _read(location)
         except FileNotFoundError as error:
             raise UnreadableError("the file does not exist") from error
         except pa.ArrowException as error:
@@ -76,10 +70,10 @@ class ByteReader:
             raise UnreadableError(error.strerror or str(error)) from error
 
     def _read_packed(self, path: str, row: int) -> bytes:
-        with self._lock:
+        with self._locks.setdefault(os.getpid(), threading.Lock()):
             bounds = self._bounds.get(path)
             if bounds is None:
-                bounds = self._bounds[path] = _row_group_bounds(path)
+                bounds = self._bounds[path] = row_group_bounds(path)
             if row >= bounds[-1]:
                 raise UnreadableError(f"row {row} is beyond the {bounds[-1]} rows of the file")
             group = int(np.searchsorted(bounds, row, side="right")) - 1
@@ -96,12 +90,14 @@ class ByteReader:
 
 
 def read_bytes(uri: str) -> bytes:
-    """Return the encoded image at `uri`: a file, or `<parquet file>#row=<n>`.
+    """Return the encoded image at `uri`: a file, `<Parquet file>#row=<n>` or `<tar>#bytes=<first>+<count>`.
+
+    Each may lie behind an fsspec URL, such as `s3://pool/wren.jpg`.
 
     A packed row costs the reading of its whole row group: for many rows keep one `ByteReader`.
 
     Raises:
-        UnreadableError: the file or the row cannot be read; the message is the reason.
+        UnreadableError: it cannot be read; the message is the reason.
 
     Example:
         >>> read_bytes("/nowhere/wren.jpg")
@@ -113,24 +109,27 @@ def read_bytes(uri: str) -> bytes:
 
 @dataclass(frozen=True)
 class Encoded:
-    """An image to be decoded: a file that is still to be read, or the bytes of a packed row.
+    """An image to be decoded.
 
     Attributes:
         uri: of the image.
-        row: what reading a packed row gave; None for a file.
+        row: None for a local file of its own, which is still to be read and whose header can be read by its path; what
+            reading a packed row gave; or the reader that is to read what lies in a tar or behind a URL.
     """
 
     uri: str
-    row: bytes | UnreadableError | None
+    row: bytes | UnreadableError | ByteReader | None
 
     def read(self) -> bytes:
         """Return the bytes.
 
         Raises:
-            UnreadableError: the file or the row cannot be read.
+            UnreadableError: they cannot be read.
         """
         if self.row is None:
             return read_bytes(self.uri)
+        if isinstance(self.row, ByteReader):
+            return self.row.read(self.uri)
         if isinstance(self.row, UnreadableError):
             raise self.row
         return self.row
@@ -141,12 +140,13 @@ def map_images(
 ) -> Iterator[tuple[int, T]]:
     """Yield (position in `uris`, what `function` makes of it) in an order that `workers` do not change.
 
-    Files come first, as given; packed rows follow by file and row, each row group read once, here, while the
-    workers are busy. At most 2 x `workers` + 1 lots of images are in memory.
+    Files come first, as given; members of tars and packed rows follow as they lie in their files. Each row group is
+    read once, here, while the workers are busy; everything else is read by the workers, so that several answers of a
+    remote store are waited for at a time. At most 2 x `workers` + 1 lots of images are in memory.
 
     Args:
         function: takes a position and its image, in a thread; what it raises is raised here.
-        uris: files, or rows of packed Parquet files.
+        uris: files, members of tars, or rows of packed Parquet files.
         workers: threads.
         lot: images a thread takes at a time.
 
@@ -172,42 +172,53 @@ def map_images(
 
 
 def reading_order(uris: Sequence[str]) -> list[int]:
-    """Return the positions in `uris`, files first, then packed rows by file and row.
+    """Return the positions in `uris`: files first, then members of tars and packed rows by file and place in it.
 
     Example:
-        >>> reading_order(["/a.parquet#row=1", "/b.png", "/a.parquet#row=0"])
-        [1, 2, 0]
+        >>> reading_order(["/a.parquet#row=1", "/b.png", "/a.parquet#row=0", "/a.tar#bytes=512+9"])
+        [1, 2, 0, 3]
     """
-    plain: list[int] = []
-    packed: list[tuple[str, int, int]] = []
+    files: list[int] = []
+    parts: list[tuple[str, int, int]] = []
     for position, uri in enumerate(uris):
-        parts = split_packed_uri(uri)
-        if parts is None:
-            plain.append(position)
+        location = locate(uri)
+        if location.whole:
+            files.append(position)
         else:
-            packed.append((*parts, position))
-    return plain + [position for _, _, position in sorted(packed)]
+            start = location.row if location.span is None else location.span[0]
+            parts.append((location.path, start or 0, position))
+    return files + [position for _, _, position in sorted(parts)]
 
 
 def _fetch(uri: str, reader: ByteReader) -> Encoded:
-    if split_packed_uri(uri) is None:
-        return Encoded(uri, None)
+    location = locate(uri)
+    if location.row is None:
+        return Encoded(uri, None if location.whole and not location.remote else reader)
     try:
         return Encoded(uri, reader.read(uri))
     except UnreadableError as error:
         return Encoded(uri, error)
 
 
+def _read(location: Location) -> bytes:
+    """Return the bytes of a file, or of the member of a tar."""
+    if location.remote:
+        data = read_remote(location.path, span=location.span)
+    elif location.span is None:
+        return Path(location.path).read_bytes()
+    else:
+        with Path(location.path).open("rb") as file:
+            file.seek(location.span[0])
+            data = file.read(location.span[1])
+    if location.span is not None and len(data) < location.span[1]:
+        start, size = location.span
+        raise UnreadableError(f"the file ends {size - len(data)} bytes before the {size} from byte {start} on are over")
+    return data
+
+
 def _map_lot(function: Callable[[int, Encoded], T], images: list[tuple[int, Encoded]]) -> list[tuple[int, T]]:
     return [(position, function(position, image)) for position, image in images]
 
 
-def _row_group_bounds(path: str) -> np.ndarray:
-    metadata = pq.read_metadata(path)
-    counts = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-
-
 def _read_row_group(path: str, group: int) -> pa.ChunkedArray:
-    with pq.ParquetFile(path, memory_map=True) as file:
-        return file.read_row_group(group, columns=[IMAGE_COLUMN]).column(IMAGE_COLUMN)
+    return read_images(path, group)

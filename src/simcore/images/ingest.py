@@ -1,23 +1,35 @@
-"""From a source on disk to its manifest and the list of what could not be read."""
+"""From sources to their manifest and the list of what could not be read, in bounded memory."""
 
+import hashlib
+import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from simcore.errors import InputError
-from simcore.images.manifest import build_manifest
-from simcore.images.sources import READERS, Labels, Reader, Request, Role
-from simcore.images.sources.classes import check_classes
-from simcore.images.splits import stratified_split
-from simcore.images.verify import Verify, measure_images
+from simcore.images.assemble import Evidence, gather_evidence, write_files
+from simcore.images.count_check import Counting, compare_sources, count_records
+from simcore.images.fingerprint import sources_fingerprint
+from simcore.images.ingest_settings import Settings
+from simcore.images.listing_store import store_listing
+from simcore.images.manifest import check_manifest
+from simcore.images.reading_order import in_reading_order, tally_listing
+from simcore.images.runs import read_tables, rechunk
+from simcore.images.sampling import choose_rows
+from simcore.images.sources import Labels, Role
+from simcore.images.sources.classes import Tally, check_classes
+from simcore.images.sources.finding import DEFAULT_ROOT, Source, describe, find_sources
+from simcore.images.verify import PART_ROWS, Verify, verify_parts
+from simcore.source_text import AUTO
 
 logger = logging.getLogger(__name__)
 
-_REASONS_SHOWN = 3
+_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -28,46 +40,82 @@ class Ingested:
         manifest: the usable images, see `check_manifest`.
         rejected: columns `key`, `uri`, `reason`, sorted by key: the images that cannot be used.
         labelled: whether every image of the manifest has a label.
+        counts: images and classes found in each source, held against the published counts where it is a whole
+            published data set; see `count_records`.
     """
 
     manifest: pd.DataFrame
     rejected: pd.DataFrame
     labelled: bool
+    counts: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class IngestedFiles:
+    """A source, read into files.
+
+    Attributes:
+        manifest: Parquet file, see `check_manifest`.
+        rejected: Parquet file, columns `key`, `uri`, `reason`, sorted by key.
+        labelled: whether every image of the manifest has a label.
+        counts: see `Ingested`.
+    """
+
+    manifest: Path
+    rejected: Path
+    labelled: bool
+    counts: list[dict[str, Any]]
 
 
 def read_source(
-    path: str | Path,
+    source: str | Path | Sequence[Any],
     *,
     role: Role = "target",
     name: str | None = None,
-    layout: str = "auto",
+    layout: str = AUTO,
     labels: Labels = "auto",
     test_fraction: float = 0.3,
     seed: int = 0,
+    limit: int | None = None,
+    classes: Sequence[str] | int | None = None,
+    sample_seed: int = 0,
     verify: Verify = "decode",
     max_rejected: float = 0.1,
+    counts: Counting = "warn",
     workers: int | None = None,
     show_progress: bool = False,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, str] | None = None,
+    root: str | Path = DEFAULT_ROOT,
+    workdir: str | Path | None = None,
 ) -> Ingested:
-    """Return the manifest of the images at `path`, and those that cannot be used with the reason of each.
+    """Return the manifest of the images of `source`, and those that cannot be used with the reason of each.
 
     The same data give the same manifest on every file system and for any number of workers. A labelled target
-    without a test split gets a seeded, stratified one; an unlabelled one is all train.
+    without a test split gets a seeded, stratified one; an unlabelled one is all train. All rows are in memory here;
+    `ingest_files` leaves them in files.
 
     Args:
-        path: a folder or a packed Parquet file, see `READERS` for the layouts.
-        role: "target" or "openset".
-        name: what the column `source` says; None takes the file or folder name without its ending.
-        layout: a name of `READERS`, or "auto" for the first layout that recognises the path.
+        source: a path, a data set, several of them; see `parse_sources`.
+        role: "target" (labels and splits matter) or "openset" (a pool: everything is train).
+        name: what the column `source` says of a single source; None takes its name, see `parse_sources`.
+        layout: a name of `READERS` for sources that are given by their path alone, or "auto" for the first layout
+            that recognises the path.
         labels: "auto" takes labels where there are any, "folder" insists on them, "none" leaves them out.
         test_fraction: share of each class that becomes test where the source has no test split.
         seed: of that split.
+        limit: images taken at most that are not test: those with the smallest hash of (`sample_seed`, key). They are
+            taken before any is opened, so unusable ones among them count; where the split is drawn, it is drawn from
+            what is taken.
+        classes: names of the classes to take, or how many are drawn by `sample_seed`.
+        sample_seed: of limit, classes and quotas: the same sample on every machine.
         verify: "decode" decodes every image once; "header" only reads sizes, and lets damaged pixels through.
         max_rejected: share of unusable images above which the source is refused.
+        counts: "warn" logs where a published data set has other counts than published, "stop" refuses it.
         workers: threads; None takes every usable core.
-        show_progress: show a bar.
-        options: settings that only one layout knows.
+        show_progress: show bars.
+        options: settings that only some layouts know, such as the level of the classes.
+        root: where data sets without a path are looked up.
+        workdir: where an interrupted run finds what it had; None takes a temporary folder.
 
     Raises:
         InputError: the source is missing, empty, broken, or has too many unusable images; one sentence each.
@@ -84,87 +132,150 @@ def read_source(
         >>> ingested.manifest["key"].tolist(), ingested.labelled
         (['cat/0.png', 'cat/1.png', 'dog/0.png', 'dog/1.png'], True)
     """
-    path = Path(path).expanduser()
-    if role not in ("target", "openset"):
-        raise InputError(f"`role` is '{role}'; allowed are 'target' and 'openset'.")
-    if labels not in ("auto", "folder", "none"):
-        raise InputError(f"`labels` is '{labels}'; allowed are 'auto', 'folder' and 'none'.")
-    if verify not in ("decode", "header"):
-        raise InputError(f"`verify` is '{verify}'; allowed are 'decode' and 'header'.")
-    if not 0 <= test_fraction < 1:
-        raise InputError(f"`test_fraction` is {test_fraction}; it must be at least 0 and below 1.")
-    if not 0 <= max_rejected <= 1:
-        raise InputError(f"`max_rejected` is {max_rejected}; it is a share from 0 to 1.")
-    reader = _find_reader(path, layout=layout)
-    request = Request(role=role, labels=labels, options=dict(options or {}))
-    unknown = sorted(set(request.options) - set(reader.options))
-    if unknown:
-        allowed = ", ".join(f"'{option}'" for option in reader.options) or "none"
-        raise InputError(f"Option '{unknown[0]}' does not belong to {reader.takes}; its options are: {allowed}.")
-    listing = reader.list_images(path, request)
-
-    images = listing.images.sort_values("key", kind="stable", ignore_index=True)
-    measured = measure_images(images["uri"].tolist(), verify=verify, workers=workers, show_progress=show_progress)
-    usable = measured["reason"].isna()
-    unusable = images.loc[~usable, ["key", "uri"]].assign(reason=measured["reason"][~usable])
-    rejected = pd.concat([listing.rejected, unusable]).astype("str").sort_values("key", ignore_index=True)
-    _check_share(rejected, total=len(images) + len(listing.rejected), path=path, max_rejected=max_rejected)
-
-    images = images[usable].assign(width=measured["width"], height=measured["height"], source=name or _name_of(path))
-    undecided = images["split"].isna()
-    if undecided.any():
-        drawn = images[undecided]
-        images.loc[undecided, "split"] = stratified_split(
-            drawn["key"], drawn["label"], test_fraction=test_fraction, seed=seed
+    settings = Settings(
+        role=role,
+        labels=labels,
+        test_fraction=test_fraction,
+        seed=seed,
+        limit=limit,
+        classes=classes,
+        sample_seed=sample_seed,
+        verify=verify,
+        max_rejected=max_rejected,
+        counts=counts,
+    )
+    with tempfile.TemporaryDirectory(prefix="simcore-") as temporary:
+        files = ingest_files(
+            source,
+            Path(temporary) if workdir is None else Path(workdir),
+            settings=settings,
+            name=name,
+            layout=layout,
+            options=options,
+            root=root,
+            workers=workers,
+            show_progress=show_progress,
+            state="temporary" if workdir is None else None,
         )
-    manifest = build_manifest(images)
-    if role == "target":
-        _check_usable(manifest, path=path)
-    labelled = bool(manifest["label"].notna().all())
+        manifest, rejected = pd.read_parquet(files.manifest), pd.read_parquet(files.rejected)
+    check_manifest(manifest)
+    return Ingested(manifest, rejected, files.labelled, files.counts)
+
+
+def ingest_files(
+    source: str | Path | Sequence[Any],
+    workdir: Path,
+    *,
+    settings: Settings,
+    name: str | None = None,
+    layout: str = AUTO,
+    options: Mapping[str, str] | None = None,
+    root: str | Path = DEFAULT_ROOT,
+    workers: int | None = None,
+    show_progress: bool = False,
+    state: str | None = None,
+) -> IngestedFiles:
+    """Return the manifest of `source` in files below `workdir`; arguments and errors as in `read_source`.
+
+    The listing is sorted on disk, its images are opened in parts of `PART_ROWS`, and the parts are merged. So memory
+    is some hundred MiB for ten million images, and an interrupted run, started again with the same source and
+    settings, goes on at the first missing part. The files are the same byte for byte whatever the order of the
+    listing, the number of workers, the size of parts and the interruptions.
+
+    Args:
+        source: see `read_source`.
+        workdir: what is unfinished lies there, in a folder named after the source's state and the settings.
+        settings: see `read_source`.
+        name: see `read_source`.
+        layout: see `read_source`.
+        options: see `read_source`.
+        root: see `read_source`.
+        workers: see `read_source`.
+        show_progress: see `read_source`.
+        state: what stands for the present state of the source's files where the caller has looked already; None looks
+            at all of them.
+    """
+    sources = find_sources(source, root=root, layout=layout, name=name, options=options)
+    state = sources_fingerprint([each.spec for each in sources]) if state is None else state
+    directory = workdir / f"ingest-{_recipe(sources, settings, state=state)[:12]}"
+    listed = directory / "listed.parquet"
+    if not listed.exists():
+        store_listing(sources, listed, role=settings.role, labels=settings.labels, show_progress=show_progress)
+    title = describe(sources)
+    wanted = choose_rows(
+        listed,
+        quotas={each.spec.label: each.spec.quota for each in sources if each.spec.quota is not None},
+        limit=settings.limit,
+        classes=settings.classes,
+        seed=settings.sample_seed,
+        joined=len(sources) > 1,
+        name=title,
+    )
+    ordered = in_reading_order(listed, wanted, directory)
+    every, usable = tally_listing(ordered)
+    if settings.role == "target":
+        _check_target(usable, title=title, settings=settings, when="listed")
+    whole = settings.limit is None and settings.classes is None
+    findings = compare_sources(sources, every, role=settings.role, whole=whole, counting=settings.counts)
+    parts = verify_parts(
+        rechunk(read_tables(ordered), rows=PART_ROWS),
+        directory / "parts",
+        total=every.total(),
+        verify=settings.verify,
+        workers=workers,
+        show_progress=show_progress,
+    )
+    evidence = gather_evidence(parts, seed=settings.seed)
+    _check_share(evidence, title=title, max_rejected=settings.max_rejected)
+    if settings.role == "target":
+        _check_target(evidence.kept, title=title, settings=settings, when="opened")
+    is_test = evidence.draw_test(settings.test_fraction)
+    manifest, rejected = directory / "manifest.parquet", directory / "rejected.parquet"
+    write_files(parts, manifest, rejected, is_test=is_test)
+    labelled = evidence.kept.unlabelled is None
+    n, n_test = evidence.kept.total(), evidence.kept.total("test") + int(is_test.sum())
     logger.info(
         "%s: %d images (%d train, %d test), %s, %d rejected.",
-        path,
-        len(manifest),
-        (manifest["split"] == "train").sum(),
-        (manifest["split"] == "test").sum(),
-        f"{manifest['label'].nunique()} classes" if labelled else "unlabelled",
-        len(rejected),
+        title,
+        n,
+        n - n_test,
+        n_test,
+        f"{len(evidence.kept.classes())} classes" if labelled else "unlabelled",
+        evidence.n_rejected,
     )
-    return Ingested(manifest=manifest, rejected=rejected, labelled=labelled)
+    return IngestedFiles(manifest, rejected, labelled, count_records(sources, every, evidence.kept, findings))
 
 
-def _find_reader(path: Path, *, layout: str) -> Reader:
-    if layout != "auto" and layout not in READERS:
-        raise InputError(f"`layout` is '{layout}'; allowed are 'auto', {', '.join(repr(name) for name in READERS)}.")
-    if not path.exists():
-        raise InputError(f"{path} does not exist; give the path of a folder of images or of a packed Parquet file.")
-    candidates = READERS.values() if layout == "auto" else [READERS[layout]]
-    for reader in candidates:
-        if reader.recognises(path):
-            return reader
-    takes = " nor ".join(reader.takes for reader in candidates)
-    raise InputError(f"{path} is {'not' if layout != 'auto' else 'neither'} {takes}; give the path of one.")
+def _recipe(sources: Sequence[Source], settings: Settings, *, state: str) -> str:
+    """Return the digest of what decides the files, by which unfinished work is found again."""
+    facts = {
+        "format": _FORMAT,
+        "state": state,
+        "settings": asdict(settings),
+        "sources": [[asdict(source.spec), source.layout, dict(source.options)] for source in sources],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _name_of(path: Path) -> str:
-    path = path.resolve()
-    return (path.name if path.is_dir() else path.stem) or "images"
+def _check_target(tally: Tally, *, title: str, settings: Settings, when: Literal["listed", "opened"]) -> None:
+    if tally.total() and not any(split != "test" for _, split, _ in tally.counts):
+        raise InputError(
+            f"None of the train images of {title} can be used; repair them."
+            if when == "opened"
+            else f"{title} has no train images; mark some of its images 'train'."
+        )
+    sampled = settings.limit is not None
+    check_classes(tally, name=title, advice="raise `limit`, or name the `classes` to take." if sampled else "")
 
 
-def _check_share(rejected: pd.DataFrame, *, total: int, path: Path, max_rejected: float) -> None:
-    if len(rejected) < total and len(rejected) <= max_rejected * total:
+def _check_share(evidence: Evidence, *, title: str, max_rejected: float) -> None:
+    n, total = evidence.n_rejected, evidence.all.total()
+    if n < total and n <= max_rejected * total:
         return
-    first = "; ".join(f"{key}: {reason}" for key, reason in rejected[["key", "reason"]].head(_REASONS_SHOWN).to_numpy())
-    if len(rejected) == total:
-        raise InputError(f"None of the {total} images of {path} can be used ({first}); give a source of whole images.")
+    first = "; ".join(f"{key}: {reason}" for key, reason in evidence.rejected)
+    if n == total:
+        raise InputError(f"None of the {total} images of {title} can be used ({first}); give a source of whole images.")
     raise InputError(
-        f"{len(rejected)} of the {total} images of {path} cannot be used ({first}), more than "
+        f"{n} of the {total} images of {title} cannot be used ({first}), more than "
         f"`max_rejected` = {max_rejected:g} allows; repair or remove them, or raise `max_rejected`."
     )
-
-
-def _check_usable(manifest: pd.DataFrame, *, path: Path) -> None:
-    """Check again what the reader checked, now that unusable images are gone."""
-    if not (manifest["split"] == "train").any():
-        raise InputError(f"None of the train images of {path} can be used; repair them.")
-    check_classes(manifest, path=path)

@@ -38,7 +38,7 @@ def build_manifest(records: Iterable[Mapping[str, Any]] | pd.DataFrame) -> pd.Da
         frame["label"] = None
     _require_columns(frame)
     for column in _TEXT_COLUMNS:
-        frame[column] = _as_text(frame[column])
+        frame[column] = as_text(frame[column])
     for column in _SIZE_COLUMNS:
         frame[column] = _as_pixels(frame[column], keys=frame["key"])
     extra = [column for column in frame.columns if column not in MANIFEST_COLUMNS]
@@ -125,7 +125,8 @@ def _require_columns(frame: pd.DataFrame) -> None:
         )
 
 
-def _as_text(values: pd.Series) -> pd.Series:
+def as_text(values: pd.Series) -> pd.Series:
+    """Return `values` as text, what is missing staying missing."""
     if pd.api.types.is_string_dtype(values.dtype) and not isinstance(values.dtype, np.dtype):
         return values.astype("str")
     return pd.Series(

@@ -1,18 +1,19 @@
 """A seeded train/test split that does not depend on the order in which a disk lists its files."""
 
-import hashlib
-
+import numpy as np
 import pandas as pd
 
 from simcore.errors import InputError
+from simcore.images.sampling import hash_ranks
 
 
 def stratified_split(keys: pd.Series, labels: pd.Series, *, test_fraction: float, seed: int) -> pd.Series:
     """Return "train" or "test" for each key, `test_fraction` of each class being test.
 
     Within a class the keys are ordered by a hash of (seed, key) and the first round(test_fraction x n) are
-    test, at least one of each where the class has two images or more; a class of one image is train. So the
-    answer is a function of the set of keys, not of their order, and it is the same on every machine.
+    test, at least one of each where the class has two images or more; a class of one image is train, and so is an
+    image without a class. So the answer is a function of the set of keys, not of their order, and it is the same on
+    every machine.
 
     Args:
         keys: unique keys.
@@ -30,13 +31,27 @@ def stratified_split(keys: pd.Series, labels: pd.Series, *, test_fraction: float
     """
     if not 0 <= test_fraction < 1:
         raise InputError(f"`test_fraction` is {test_fraction}; it must be at least 0 and below 1.")
-    frame = pd.DataFrame({"key": keys.to_numpy(), "label": labels.to_numpy()})
-    frame["rank"] = [hashlib.sha256(f"{seed}\0{key}".encode()).hexdigest() for key in frame["key"]]
-    frame = frame.sort_values("rank", kind="stable")
-    count = frame.groupby("label")["key"].transform("size")
-    wanted = (test_fraction * count).round()
+    codes, _ = pd.factorize(labels)
+    is_test = draw_test(hash_ranks(keys, seed=seed), codes, test_fraction=test_fraction)
+    return pd.Series(np.where(is_test, "test", "train"), index=keys.index, dtype="str", name="split")
+
+
+def draw_test(ranks: np.ndarray, classes: np.ndarray, *, test_fraction: float) -> np.ndarray:
+    """Return which images are test, see `stratified_split`: (n,) bool.
+
+    Args:
+        ranks: of `hash_ranks`.
+        classes: (n,) integers, -1 for an image without a class.
+        test_fraction: from 0 to below 1.
+    """
+    order = np.lexsort((ranks["low"], ranks["high"], classes))
+    ordered = classes[order]
+    _, starts, counts = np.unique(ordered, return_index=True, return_counts=True)
+    wanted = np.round(test_fraction * counts)
     if test_fraction > 0:
-        wanted = wanted.clip(lower=1)
-    is_test = frame.groupby("label").cumcount() < wanted.clip(upper=count - 1)
-    split = is_test.map({True: "test", False: "train"}).sort_index()
-    return pd.Series(split.to_numpy(), index=keys.index, dtype="str", name="split")
+        wanted = np.maximum(wanted, 1)
+    wanted = np.minimum(wanted, counts - 1)
+    place = np.arange(len(order)) - np.repeat(starts, counts)
+    is_test = np.empty(len(order), dtype=bool)
+    is_test[order] = (place < np.repeat(wanted, counts)) & (ordered >= 0)
+    return is_test

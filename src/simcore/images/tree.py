@@ -12,7 +12,7 @@ def walk_files(root: Path) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
 
     Links are followed, since data are often linked into place; a directory inside itself is not entered
     again. Hidden files and directories are left out. Entries that are no directories are yielded even when
-    they cannot be opened: links to nothing, pipes.
+    they cannot be opened: links to nothing or to each other, pipes.
 
     Raises:
         InputError: a directory cannot be listed.
@@ -37,12 +37,27 @@ def walk_files(root: Path) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
                 f"{directory} cannot be listed ({error.strerror}); make it readable, or move it away."
             ) from error
         for entry in entries:
-            if not entry.is_dir():
+            if not _is_directory(entry):
                 yield prefix + entry.name, entry
                 continue
             identity = _identity(entry.stat())
             if identity not in above:
                 pending.append((entry.path, f"{prefix}{entry.name}/", above | {identity}))
+
+
+def is_regular(entry: "os.DirEntry[str]") -> bool:
+    """Return whether `entry` is a file, or a link to one; False for links to nothing and in circles."""
+    try:
+        return entry.is_file()
+    except OSError:  # too many levels of links
+        return False
+
+
+def _is_directory(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # too many levels of links
+        return False
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

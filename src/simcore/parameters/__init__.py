@@ -7,20 +7,37 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from simcore.errors import InputError
+from simcore.parameters.audit import AuditParameters
 from simcore.parameters.base import Parameters
 from simcore.parameters.data import ImageParameters, OpensetParameters, TargetParameters
-from simcore.parameters.evaluation import EvaluationParameters, ReportingParameters, RuntimeParameters
+from simcore.parameters.detection import DetectionParameters
+from simcore.parameters.evaluation import (
+    AttributesParameters,
+    EvaluationParameters,
+    FinetuneParameters,
+    KnnParameters,
+    LinearParameters,
+    ReportingParameters,
+    RuntimeParameters,
+)
+from simcore.parameters.export import ExportParameters
 from simcore.parameters.plan import PlanParameters
-from simcore.parameters.selection import ClusteringParameters, EmbeddingParameters, SelectionParameters
+from simcore.parameters.segmentation import SegmentationParameters
+from simcore.parameters.selection import AUDIT, ClusteringParameters, EmbeddingParameters, SelectionParameters
 from simcore.parameters.training import (
     MACHINE_FIELDS,
     PretrainingParameters,
     RetrievalParameters,
     TrainingParameters,
 )
+from simcore.parameters.weights import GivenWeights
 
-# A key that Kedro and the catalog read from `--params`; it is no parameter of a node.
-CATALOG_KEYS = frozenset({"data_root"})
+# Keys that Kedro, the catalog and other parameters read from `--params`; they are no parameters of a node.
+CATALOG_KEYS = frozenset({"data_root", "datasets_root"})
+
+
+# What other nodes than those of the arms depend on, by its content.
+GIVEN_ENCODER = "params:evaluation.encoder"
 
 
 class ParameterTree(Parameters):
@@ -36,8 +53,14 @@ class ParameterTree(Parameters):
     selection: SelectionParameters
     pretraining: PretrainingParameters
     evaluation: EvaluationParameters
+    finetune: FinetuneParameters
+    attributes: AttributesParameters
     reporting: ReportingParameters
     plan: PlanParameters
+    audit: AuditParameters
+    export: ExportParameters
+    detection: DetectionParameters
+    segmentation: SegmentationParameters
     runtime: RuntimeParameters
 
 
@@ -110,27 +133,44 @@ def check_parameters(parameters: Mapping[str, Any]) -> ParameterTree:
 
 
 def typed_parameter(name: str, value: Any) -> Any:
-    """Return the value of a catalog entry `params:<group>` as its model; any other as it is.
+    """Return the value of a catalog entry `params:<group>` or `params:<group>.<name>` as its model; others as they are.
 
-    Kedro types only what the nodes of the running pipeline take.
+    Kedro types only what the nodes of the running pipeline take. A given encoder is known by its content.
 
     Example:
         >>> typed_parameter("params:plan", {"probe_steps": 5, "probe_batch_size": 32})
         PlanParameters(probe_steps=5, probe_batch_size=32)
+        >>> typed_parameter("params:evaluation.knn", {"neighbours": [20]})
+        KnnParameters(neighbours=(20,))
     """
-    group = ParameterTree.model_fields.get(name.removeprefix("params:"))
-    if group is None or not isinstance(value, Mapping) or not name.startswith("params:"):
+    if name == GIVEN_ENCODER:
+        return GivenWeights(spec=value)
+    if not name.startswith("params:") or not isinstance(value, Mapping):
         return value
-    model: type[Parameters] = group.annotation  # type: ignore[assignment] # every group is a model
-    return model.model_validate(value)
+    model: Any = ParameterTree
+    for step in name.removeprefix("params:").split("."):
+        field = getattr(model, "model_fields", {}).get(step)
+        if field is None:
+            return value
+        model = _model_of(field.annotation)
+    return model.model_validate(value) if hasattr(model, "model_validate") else value
 
 
 __all__ = [
+    "AUDIT",
+    "GIVEN_ENCODER",
     "MACHINE_FIELDS",
+    "AttributesParameters",
+    "AuditParameters",
     "ClusteringParameters",
+    "DetectionParameters",
     "EmbeddingParameters",
     "EvaluationParameters",
+    "ExportParameters",
+    "FinetuneParameters",
     "ImageParameters",
+    "KnnParameters",
+    "LinearParameters",
     "OpensetParameters",
     "ParameterTree",
     "PlanParameters",
@@ -138,6 +178,7 @@ __all__ = [
     "ReportingParameters",
     "RetrievalParameters",
     "RuntimeParameters",
+    "SegmentationParameters",
     "SelectionParameters",
     "TargetParameters",
     "TrainingParameters",

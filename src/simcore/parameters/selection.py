@@ -1,10 +1,24 @@
 """Parameters of embedding, clustering and selection."""
 
-from typing import ClassVar, Literal
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import BeforeValidator, Field, PositiveInt, field_validator
 
 from simcore.parameters.base import Parameters
+from simcore.parameters.export import find_list
+
+AUDIT = "audit"
+"""What `selection.exclude` says to leave out what the audit found."""
+
+
+def _split(value: Any) -> Any:
+    return value.split("+") if isinstance(value, str) else value
+
+
+Splits = Annotated[tuple[Literal["test", "train"], ...], BeforeValidator(_split), Field(min_length=1)]
+"""Parts of the target: a YAML list, one name, or `test+train`."""
 
 
 class EmbeddingParameters(Parameters):
@@ -35,6 +49,25 @@ class SelectionParameters(Parameters):
     truncate: Literal["similarity", "random"] | None
     seed: int
     explained_by: PositiveInt
+    exclude: str | None
+    exclude_copies_of: Splits
+
+    @field_validator("exclude")
+    @classmethod
+    def _find_list(cls, exclude: str | None) -> str | None:
+        """Anchor the path of a list where the command was typed; its name may not be mistaken for the audit."""
+        if exclude is None or exclude == AUDIT:
+            return exclude
+        try:
+            return find_list(exclude)
+        except ValueError as error:
+            raise ValueError(f"should be null, 'audit' or a list of keys; {error}") from error
+
+    def outside_state(self) -> str | None:
+        """Return the fingerprint of the content of the list of what is left out, if it is one."""
+        if self.exclude is None or self.exclude == AUDIT:
+            return None
+        return hashlib.sha256(Path(self.exclude).read_bytes()).hexdigest()
 
     @field_validator("budget")
     @classmethod

@@ -1,12 +1,13 @@
 """Parameters of self-supervised training, shared by the retrieval encoder and the arms."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator, model_validator
 
 from simcore.backbones import check_backbone
 from simcore.methods import METHODS
 from simcore.parameters.base import Parameters, Seeds
+from simcore.parameters.export import ListFile
 from simcore.parameters.methods import (
     BYOLParameters,
     DINOParameters,
@@ -143,13 +144,23 @@ class PretrainingParameters(TrainingParameters):
     """Final training, the same for every arm.
 
     `initialise_from` starts from weights of `backbone` instead of random ones (two-stage pretraining); its values are
-    those of `RetrievalParameters.encoder`.
+    those of `RetrievalParameters.encoder`. `coreset` is a list of images to train on beside X instead of selected ones.
     """
 
+    # What depends on the list depends on it through the catalog entry `coreset_simcore`, which reads it.
+    runtime_only: ClassVar[frozenset[str]] = frozenset({"coreset"})
+
     initialise_from: Weights = None
+    coreset: ListFile = None
     reselections: NonNegativeInt = 0
     match_iterations: bool = False
     seeds: Seeds = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_coreset(self) -> "PretrainingParameters":
+        if self.coreset is not None and self.reselections:
+            raise ValueError("`coreset` gives the images, so none are selected anew: set `reselections` to 0")
+        return self
 
     def outside_state(self) -> str | None:
         """Return the fingerprint of the content of the weights started from."""

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from simcore.parameters.base import Parameters
+
 NAMED = ("timm:", "random:")
 """Beginnings of weights that are no path."""
 
@@ -36,6 +38,16 @@ def find_weights(spec: str | None) -> str | None:
 
 Weights = Annotated[str | None, AfterValidator(find_weights)]
 """An encoder's folder, a file of weights, `timm:<name>`, `random:<name>`, or nothing."""
+
+
+class GivenWeights(Parameters):
+    """Weights as a value of their own, known by their content wherever they lie."""
+
+    spec: Weights
+
+    def outside_state(self) -> str | None:
+        """Return the fingerprint of the content."""
+        return weights_fingerprint(self.spec)
 
 
 def weights_fingerprint(spec: str | None) -> str | None:

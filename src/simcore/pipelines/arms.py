@@ -10,6 +10,9 @@ ARMS = ("x", "random", "simcore")
 REFERENCES = ("pixels", "random_network")
 """Representations without pretraining that every arm has to beat."""
 
+GIVEN = "given"
+"""The encoder that `evaluation.encoder` gives, beside the arms or instead of them."""
+
 
 def for_arm(function: Callable[..., Any], arm: str) -> Callable[..., Any]:
     """Return the node function with its `arm` set, under its own name and annotations."""

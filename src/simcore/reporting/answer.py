@@ -30,7 +30,8 @@ def state_answer(selection: Selection, *, purity: Purity | None = None, finding:
         >>> state_answer(Selection(n_picked=5, n_openset=20, n_rounds=1, n_centroids=5, stopped="the budget"))
         'SimCore picked 5 of 20 open-set images.'
     """
-    clauses = [f"SimCore picked {selection.n_picked:,} of {selection.n_openset:,} open-set images"]
+    who = "SimCore picked" if selection.given is None else f"The list {selection.given} gives"
+    clauses = [f"{who} {selection.n_picked:,} of {selection.n_openset:,} open-set images"]
     if purity is not None and purity.purity is not None and purity.chance is not None:
         clauses[0] += (
             f", {format_percent(purity.purity)} of them {purity.relevant} (chance {format_percent(purity.chance)})"

@@ -1,6 +1,6 @@
 """Arms side by side: mean, spread over seeds and intervals."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -27,11 +27,17 @@ _COLUMNS = ["arm", "role", *MEASURE, "mean", "std", "n_seeds", "n", "low", "high
 _NO_LABELS = ("labelled", "accuracy", "")
 
 
-def compare_arms(records: Iterable[Record], *, arms: Sequence[str], references: Sequence[str] = ()) -> pd.DataFrame:
+def compare_arms(
+    records: Iterable[Record],
+    *,
+    arms: Sequence[str],
+    references: Sequence[str] = (),
+    headline: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
     """Return one row per measure and arm with mean, spread over seeds and a 95 % interval.
 
-    Rows are ordered by evaluation (linear, knn, finetune, others by name, label_free last), metric (top1,
-    top5, mean_per_class, others by name), protocol, then `arms` and `references` in the order given. The
+    Rows are ordered by evaluation (linear, knn, finetune, others by name, label_free last), metric (that of `headline`,
+    top1, top5, mean_per_class, others by name), protocol, then `arms` and `references` in the order given. The
     interval is Student's t over seeds: it covers the seeds, not the choice of test images. An arm without
     a value keeps its row with NaN and `n_seeds` 0; when no record needs labels, all arms get such rows for
     the measure (labelled, accuracy).
@@ -41,6 +47,7 @@ def compare_arms(records: Iterable[Record], *, arms: Sequence[str], references: 
             value, n (images measured on); the lists of all arms one after the other.
         arms: the arms to compare, in the order wanted.
         references: what arms are held against without pretraining, such as raw pixels or a random network.
+        headline: metric that leads an evaluation, by evaluation: what the data set's literature reports.
 
     Returns:
         Columns arm, role ("arm" or "reference"), evaluation, metric, protocol, mean, std (sample; NaN for
@@ -58,7 +65,7 @@ def compare_arms(records: Iterable[Record], *, arms: Sequence[str], references: 
         [['x', 0.75, 2]]
     """
     frame = read_records(records, arms=arms, references=references)
-    measures = order_measures(frame)
+    measures = order_measures(frame, headline=headline)
     if all(evaluation == LABEL_FREE for evaluation, _, _ in measures):
         measures.insert(0, _NO_LABELS)
     rows: list[dict[str, Any]] = []

@@ -1,6 +1,6 @@
 """Arms against each other, seed by seed, and a sentence that claims nothing beyond the numbers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,6 +17,7 @@ from simcore.reporting.names import (
 )
 from simcore.reporting.records import (
     MEASURE,
+    Measure,
     Record,
     order_measures,
     read_records,
@@ -48,6 +49,7 @@ def paired_differences(
     arms: Sequence[str],
     references: Sequence[str] = (),
     against: Sequence[str] = ("x", "random"),
+    headline: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Return the differences of arms, seed by seed, with a 95 % interval of their mean.
 
@@ -60,6 +62,7 @@ def paired_differences(
         arms: the arms that were compared.
         references: arms that may be in the records and get no difference.
         against: what to subtract; names that are not in `arms` are left out.
+        headline: as in `compare_arms`.
 
     Returns:
         Columns arm, against, evaluation, metric, protocol, arm_mean and against_mean (over the common
@@ -77,7 +80,7 @@ def paired_differences(
     frame = read_records(records, arms=arms, references=references)
     frame = frame[~frame["metric"].isin(SETTINGS)].dropna(subset="seed")
     rows: list[dict[str, Any]] = []
-    for measure in order_measures(frame):
+    for measure in order_measures(frame, headline=headline):
         by_seed = select_measure(frame, measure).pivot(index="seed", columns="arm", values="value")
         for arm, other in _pairs(arms, against):
             if arm not in by_seed or other not in by_seed:
@@ -132,9 +135,7 @@ def state_finding(
     *,
     arm: str = "simcore",
     against: str = "random",
-    evaluation: str = "linear",
-    metric: str = "top1",
-    protocol: str = "clean",
+    measure: Measure | None = None,
 ) -> str:
     """Return one sentence on `arm` against `against` that claims nothing beyond the numbers.
 
@@ -145,9 +146,7 @@ def state_finding(
         differences: what `paired_differences` returns.
         arm: the arm that is judged.
         against: the arm it is held against.
-        evaluation: name of the evaluation.
-        metric: name of the metric.
-        protocol: name of the protocol.
+        measure: evaluation, metric and protocol; None takes the leading one, which is the first of the table.
 
     Example:
         >>> base = {"evaluation": "linear", "metric": "top1", "protocol": "clean", "n": 1200, "seed": 0}
@@ -158,12 +157,15 @@ def state_finding(
         >>> sentence.split("; ")[1]
         'one seed: no spread, no claim.'
     """
+    if measure is None:
+        measure = _leading(differences)
+        if measure is None:
+            return f"Accuracy: {NOT_EVALUATED}."
+    evaluation, metric, protocol = measure
     title = start_sentence(measure_title(evaluation, metric, protocol))
     pair = (differences["arm"] == arm) & (differences["against"] == against)
     chosen = select_measure(differences[pair], (evaluation, metric, protocol))
     if chosen.empty:
-        if (differences["evaluation"] == LABEL_FREE).all():
-            return f"{title}: {NOT_EVALUATED}."
         return f"{title}: {arm_title(arm)} and {arm_title(against)} share no seed, so they are not compared."
     row = chosen.to_dict("records")[0]
     interval = f" (95 % interval {format_interval(row)})" if row["n_seeds"] > 1 else ""
@@ -172,3 +174,11 @@ def state_finding(
         f"{format_number(row['against_mean'])}, difference {format_number(row['mean'], signed=True)}"
         f"{interval}; {judge_difference(row)}."
     )
+
+
+def _leading(differences: pd.DataFrame) -> Measure | None:
+    labelled = differences[differences["evaluation"] != LABEL_FREE]
+    if labelled.empty:
+        return None
+    evaluation, metric, protocol = (str(labelled.iloc[0][field]) for field in MEASURE)
+    return evaluation, metric, protocol

@@ -35,7 +35,7 @@ def _check_rows(embeddings: np.ndarray, keys: Sequence[str] | np.ndarray, *, nam
         )
 
 
-def _spread(n: int, count: int) -> list[int]:
+def spread(n: int, count: int) -> list[int]:
     """Return `count` positions of 0 ... n - 1, evenly spread, both ends included."""
     return sorted(set(np.linspace(0, n - 1, num=min(n, count)).round().astype(int).tolist()))
 
@@ -94,7 +94,7 @@ def centroid_gallery(
     first = ordered.drop_duplicates("centroid").sort_values(["similarity", "centroid"], ascending=[False, True])
     if first.empty:
         return []
-    shown = first["centroid"].iloc[_spread(len(first), n_centroids)]
+    shown = first["centroid"].iloc[spread(len(first), n_centroids)]
     keys, rows = np.asarray(target_keys, dtype=str), _unit(target_embeddings)
     targets = Shelf(target_images, side=side, kind="target")
     pool = Shelf(openset_images, side=side, kind="open-set")
@@ -136,7 +136,8 @@ def rounds_gallery(
 ) -> list[GalleryRow]:
     """Return the first and last rounds of picks and, beside them, a random draw of the pool.
 
-    Of more than `n_images` picks in a round, evenly spread ones in their order are shown.
+    Of more than `n_images` picks in a round, evenly spread ones in their order are shown. Picks without rounds, such as
+    those of a given list, are one row.
 
     Args:
         coreset: frame with `key`, `round`, `centroid`, `similarity`, in order of selection.
@@ -166,13 +167,17 @@ def rounds_gallery(
     gallery = []
     for number in ends:
         picks = coreset[coreset["round"] == number]
-        shown = picks.iloc[_spread(len(picks), n_images)].to_dict("records")
+        shown = picks.iloc[spread(len(picks), n_images)].to_dict("records")
         tiles = tuple(_pick_tile(pool, pick) for pick in shown)
         which = "first" if number == rounds[0] else "last" if number == rounds[-1] else ""
         title = f"Round {number}" + (f" ({which})" if which else "")
         gallery.append(GalleryRow(title, (TileGroup(f"{len(picks)} picks", tiles),)))
+    if not rounds and len(coreset):
+        keys = coreset["key"].iloc[spread(len(coreset), n_images)].tolist()
+        tiles = tuple(pool.tile(str(key), alt=f"Picked image {key}") for key in keys)
+        gallery.append(GalleryRow("Picks", (TileGroup(f"{len(coreset)} images", tiles),)))
     if random_keys is not None and len(random_keys):
-        keys = [str(random_keys[row]) for row in _spread(len(random_keys), n_images)]
+        keys = [str(random_keys[row]) for row in spread(len(random_keys), n_images)]
         tiles = tuple(pool.tile(key, alt=f"Randomly drawn image {key}") for key in keys)
         gallery.append(GalleryRow("Random draw", (TileGroup(f"{len(random_keys)} images", tiles),)))
     return gallery
@@ -219,7 +224,7 @@ def neighbour_gallery(
     shelf = Shelf(images, side=side, kind="target")
     units = {title: _unit(rows) for title, rows in embeddings.items()}
     gallery = []
-    for number, query in enumerate(_spread(len(names), n_queries) if len(names) else [], start=1):
+    for number, query in enumerate(spread(len(names), n_queries) if len(names) else [], start=1):
         groups = [TileGroup("query", (shelf.tile(str(names[query]), alt=f"Query image {names[query]}"),))]
         for title, rows in units.items():
             near = [pair for pair in _nearest(rows[query], rows, names, n_neighbours + 1) if pair[0] != query][

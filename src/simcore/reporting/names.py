@@ -21,6 +21,7 @@ _ARMS = {
     "raw_pixels": "raw pixels",
     "pixels": "raw pixels",
     "random_network": "random network",
+    "given": "given encoder",
 }
 _EVALUATIONS = {"linear": "linear probe", "knn": "kNN", "finetune": "fine-tuning", "labelled": "with labels"}
 _METRICS = {

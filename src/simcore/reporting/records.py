@@ -89,17 +89,24 @@ def _rank(name: str, order: Sequence[str]) -> tuple[int, str]:
     return (order.index(name) if name in order else len(order), name)
 
 
-def _measure_rank(measure: Measure) -> tuple[Any, ...]:
-    evaluation, metric, protocol = measure
-    # Label-free evidence stands after everything that needs labels, whatever its name.
-    label_free = evaluation == LABEL_FREE
-    return label_free, _rank(evaluation, _EVALUATION_ORDER), _rank(metric, _METRIC_ORDER), protocol
+def order_measures(frame: pd.DataFrame, *, headline: Mapping[str, str] | None = None) -> list[Measure]:
+    """Return the measures of the frame: linear, kNN, fine-tuning, others by name, label-free last.
 
+    Args:
+        frame: One row a record.
+        headline: Metric that leads an evaluation, by evaluation; where it says nothing, top-1 does.
+    """
+    leading = headline or {}
 
-def order_measures(frame: pd.DataFrame) -> list[Measure]:
-    """Return the measures of the frame: linear, kNN, fine-tuning, others by name, label-free last."""
+    def rank(measure: Measure) -> tuple[Any, ...]:
+        evaluation, metric, protocol = measure
+        # Label-free evidence stands after everything that needs labels, whatever its name.
+        label_free = evaluation == LABEL_FREE
+        leads = metric != leading.get(evaluation, _METRIC_ORDER[0])
+        return label_free, _rank(evaluation, _EVALUATION_ORDER), leads, _rank(metric, _METRIC_ORDER), protocol
+
     found = {(str(row[0]), str(row[1]), str(row[2])) for row in frame[MEASURE].to_numpy()}
-    return sorted(found, key=_measure_rank)
+    return sorted(found, key=rank)
 
 
 def select_measure(frame: pd.DataFrame, measure: Measure) -> pd.DataFrame:

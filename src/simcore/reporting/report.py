@@ -136,7 +136,7 @@ class Selection:
     """What selection did, in numbers.
 
     `stopped` says why it stopped: "threshold", "budget", "exhausted", or a few words. `certificate` is what
-    selection wrote about exactness, shown entry by entry.
+    selection wrote about exactness, shown entry by entry. `given` names the list that stood for a selection.
     """
 
     n_picked: int
@@ -145,6 +145,7 @@ class Selection:
     n_centroids: int
     stopped: str
     certificate: Mapping[str, object] = field(default_factory=dict)
+    given: str | None = None
 
 
 @dataclass(frozen=True)

@@ -96,10 +96,16 @@ def _selection(report: Report) -> Section:
         blocks.append("Selection: not run.")
     else:
         share = f" ({format_percent(chosen.n_picked / chosen.n_openset)})" if chosen.n_openset else ""
-        blocks.append(
-            f"{chosen.n_picked:,} of {chosen.n_openset:,} open-set images were picked{share} in "
-            f"{chosen.n_rounds:,} rounds over {chosen.n_centroids:,} centroids. {stopped}"
-        )
+        if chosen.given is None:
+            blocks.append(
+                f"{chosen.n_picked:,} of {chosen.n_openset:,} open-set images were picked{share} in "
+                f"{chosen.n_rounds:,} rounds over {chosen.n_centroids:,} centroids. {stopped}"
+            )
+        else:
+            blocks.append(
+                f"{chosen.n_picked:,} of {chosen.n_openset:,} open-set images{share} were given by the list "
+                f"{chosen.given}: nothing was selected, and the arm called SimCore is X + that list."
+            )
         if chosen.certificate.get("exact") is True:
             blocks.append("The selection is exact: it is the one that sorting the whole open-set would give.")
     blocks.append("Purity: not evaluated." if report.purity is None else str(report.purity))
@@ -206,7 +212,10 @@ def _comparison(report: Report) -> Section:
         note = "Mean ± sample standard deviation over seeds, on " + " or ".join(f"{n:,}" for n in sizes)
         note += f" test images.{repetition}"
         if (labelled["role"] == "reference").any():
-            note += " References (raw pixels, a random network) stand below the arms: they need no pretraining."
+            names = ", ".join(
+                arm_title(arm) for arm in dict.fromkeys(labelled.loc[labelled["role"] == "reference", "arm"])
+            )
+            note += f" References ({names}) stand below the arms: nothing was pretrained for them."
     blocks.append(_pivot_table(labelled, caption="Arms and references", note=note))
     if "accuracy" in report.figures and sizes:
         caption = "Mean and 95 % interval over seeds; references as dashed lines. The axes do not start at zero."

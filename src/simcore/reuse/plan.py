@@ -13,7 +13,7 @@ from kedro.pipeline.node import Node
 
 from simcore.parameters import typed_parameter
 from simcore.reuse.code import code_fingerprint
-from simcore.reuse.reading import unread
+from simcore.reuse.reading import is_wanted, only_needed, unread
 from simcore.reuse.records import Record, read_record
 from simcore.reuse.values import plain, value_fingerprint
 
@@ -116,7 +116,8 @@ def make_plan(pipeline: Pipeline, catalog: CatalogProtocol, *, reuse: bool = Tru
     A node's fingerprint covers its code (`code_fingerprint`), its parameter values, and the fingerprints of
     its inputs; those of inputs that `pipeline` makes itself are taken from the plan, those of others from
     the record beside the stored artefact. So a change re-makes everything downstream of it and nothing else.
-    A node without stored outputs always runs.
+    A node without stored outputs always runs; one whose outputs nobody reads (`reads_only_if`, and the dataset
+    `may_be_missing`; `wanted_only_if`) is no part of the plan.
 
     Args:
         pipeline: The nodes asked for.
@@ -126,13 +127,24 @@ def make_plan(pipeline: Pipeline, catalog: CatalogProtocol, *, reuse: bool = Tru
     made: dict[str, str] = {}
     remade: set[str] = set()
     steps = []
-    for node in pipeline.nodes:
-        parameters, inputs, values = {}, {}, {}
-        for name in node.inputs:
-            if is_parameter(name):
-                value = typed_parameter(name, catalog.load(name))
-                parameters[name], values[name] = value_fingerprint(value), plain(value)
-        ignored = unread(node.func, values)
+    typed = {
+        name: typed_parameter(name, catalog.load(name)) for name in sorted(pipeline.inputs()) if is_parameter(name)
+    }
+    plain_values = {name: plain(value) for name, value in typed.items()}
+    ignores = {
+        node.name: unread(node.func, {name: plain_values[name] for name in node.inputs if is_parameter(name)})
+        for node in pipeline.nodes
+    }
+    missing = {
+        node: {name for name in names if getattr(catalog.get(name), "may_be_missing", False)}
+        for node, names in ignores.items()
+    }
+    unwanted = {node.name for node in pipeline.nodes if not is_wanted(node.func, plain_values)}
+    for node in only_needed(pipeline, missing, unwanted).nodes:
+        values = {name: plain_values[name] for name in node.inputs if is_parameter(name)}
+        parameters = {name: value_fingerprint(typed[name]) for name in values}
+        inputs = {}
+        ignored = ignores[node.name]
         for name in node.inputs:
             if not is_parameter(name) and name not in ignored:
                 inputs[name] = made.get(name) or _stored_state(name, catalog)

@@ -143,17 +143,17 @@ class DirectorySource:
     def _keys_increase(self) -> bool:
         def look(shard: int) -> tuple[str, str] | Literal[False] | None:
             """Return the first and last key of a shard, None where it has no rows, False where its keys fall."""
-            first = last = None
+            ends: tuple[str, str] | None = None
             for keys in self.embeddings.key_chunks(shard=shard):
                 if len(keys) == 0:
                     continue
                 begin = keys[0].as_py()
-                if last is not None and begin <= last:
+                if ends is not None and begin <= ends[1]:
                     return False
                 if not pc.all(pc.less(keys.slice(0, len(keys) - 1), keys.slice(1))).as_py():
                     return False
-                first, last = begin if first is None else first, keys[-1].as_py()
-            return None if first is None else (first, last)
+                ends = (begin if ends is None else ends[0], keys[-1].as_py())
+            return ends
 
         # Strings are read and compared without the interpreter lock.
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:

@@ -6,12 +6,18 @@ import pandas as pd
 import pytest
 
 from simcore.errors import InputError
-from simcore.images.sources import Request
+from simcore.images import read_source
+from simcore.images.sources import LISTING_COLUMNS, READERS, Request, folder
 from simcore.images.sources.folder import list_images
 
 
-def listed(path: Path, *, role: str = "target", labels: str = "auto") -> list[tuple[str, str | None, str | None]]:
-    images = list_images(path, Request(role=role, labels=labels)).images
+def frame(place: Path | str, *, role: str = "target", labels: str = "auto") -> pd.DataFrame:
+    return pd.concat(list_images(place, Request(role=role, labels=labels)), ignore_index=True)
+
+
+def listed(place: Path | str, **wanted: str) -> list[tuple[str, str | None, str | None]]:
+    images = frame(place, **wanted)
+    images = images[images["reason"].isna()]
     return [
         tuple(None if pd.isna(value) else value for value in row)
         for row in images[["key", "label", "split"]].sort_values("key").itertuples(index=False)
@@ -140,8 +146,7 @@ def test_class_names_stay_as_they_are(plant) -> None:
 def test_uris_are_absolute(plant, monkeypatch: pytest.MonkeyPatch) -> None:
     root = plant("cat/1.png", "dog/2.png")
     monkeypatch.chdir(root.parent)
-    uris = list_images(Path(root.name), Request(role="target")).images["uri"]
-    assert uris.tolist() == [str(root / "cat/1.png"), str(root / "dog/2.png")]
+    assert sorted(frame(Path(root.name))["uri"]) == [str(root / "cat/1.png"), str(root / "dog/2.png")]
 
 
 def test_files_that_cannot_be_opened_are_rejected(plant) -> None:
@@ -149,7 +154,8 @@ def test_files_that_cannot_be_opened_are_rejected(plant) -> None:
     (root / "cat" / "dead.png").symlink_to(root / "nothing")
     os.mkfifo(root / "cat" / "pipe.png")
     Path(os.fsdecode(os.fsencode(root / "dog") + b"/\xff.png")).touch()
-    rejected = list_images(root, Request(role="target")).rejected
+    found = frame(root)
+    rejected = found[found["reason"].notna()].sort_values("key")
     assert rejected[["key", "reason"]].to_numpy().tolist() == [
         ["cat/dead.png", "it is a link to nothing"],
         ["cat/pipe.png", "it is not a regular file"],
@@ -185,16 +191,64 @@ def test_broken_targets(plant, files: tuple[str, ...], directories: tuple[str, .
     for directory in directories:
         (root / directory).mkdir(parents=True)
     with pytest.raises(InputError, match=message):
-        list_images(root, Request(role="target"))
+        read_source(root, layout="folder")
 
 
 def test_no_images_names_what_there_is(plant) -> None:
     root = plant(extra=["a.txt", "b/c.CSV", "README"])
     with pytest.raises(InputError, match=re.escape("its files end in .csv, .txt, while images end in .avif")):
-        list_images(root, Request(role="openset"))
+        listed(root, role="openset")
 
 
 @pytest.mark.parametrize("role", ["target", "openset"])
 def test_labels_that_are_insisted_on(plant, role: str) -> None:
     with pytest.raises(InputError, match="has no class folders"):
-        list_images(plant("1.png"), Request(role=role, labels="folder"))
+        listed(plant("1.png"), role=role, labels="folder")
+
+
+@pytest.mark.parametrize("role", ["target", "openset"])
+def test_frames_are_small_and_hold_everything_once(plant, role: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "LISTING_ROWS", 4)
+    root = plant(*(f"{label}/{number}.png" for label in "abc" for number in range(3)))
+    frames = list(list_images(root, Request(role=role)))
+    assert [len(each) for each in frames] == [4, 4, 1]
+    assert all(tuple(each.columns) == LISTING_COLUMNS for each in frames)
+    assert len(set(pd.concat(frames)["key"])) == 9
+
+
+@pytest.mark.parametrize("protocol", ["memory", "file"])
+@pytest.mark.parametrize("files", [("b.png", "a.jpg"), ("cat/1.png", "dog/x/2.png"), ("train/a/1.png", "test/a/2.png")])
+def test_behind_a_url_all_is_the_same(plant, protocol: str, files: tuple[str, ...], memory_copy) -> None:
+    root = plant(*files, extra=[".hidden/3.png", "cat.txt", "._1.png"])
+    url = memory_copy(root) if protocol == "memory" else f"file://{root}"
+    assert READERS["folder"].recognises(url)
+    for role in ("target", "openset"):
+        assert listed(url, role=role) == listed(root, role=role)
+        found = frame(url, role=role)
+        assert found["uri"].tolist() == [f"{url}/{key}" for key in found["key"]]
+
+
+def test_broken_links_behind_a_file_url(plant) -> None:
+    root = plant("cat/1.png")
+    (root / "cat" / "dead.png").symlink_to(root / "nothing")
+    (root / "cat" / "again").symlink_to(root)
+    found = frame(f"file://{root}").set_index("key")["reason"]
+    assert found.dropna().to_dict() == {"cat/dead.png": "it is a link to nothing"}
+    assert set(found.index) == {"cat/1.png", "cat/dead.png"}
+
+
+@pytest.mark.parametrize(
+    ("files", "directories", "message"),
+    [
+        ((), ("a",), "it is empty"),
+        (("train/cat/1.png",), ("test",), "memory://.*/test holds no images"),
+        (("test/cat/1.png",), (), "has test/ but no train/"),
+        (("cat/1.png", "dog/1.png", "cover.png"), (), "memory://.*/cover.png lies beside class folders"),
+    ],
+)
+def test_broken_targets_behind_a_url(
+    plant, memory_copy, files: tuple[str, ...], directories: tuple[str, ...], message: str
+) -> None:
+    url = memory_copy(plant(*files), folders=directories)
+    with pytest.raises(InputError, match=message):
+        listed(url)

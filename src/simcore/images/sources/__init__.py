@@ -1,12 +1,76 @@
 """Readers of image sources: one file a layout, one line a layout in `READERS`."""
 
-from simcore.images.sources import folder, packed
-from simcore.images.sources.reader import Labels, Listing, Reader, Request, Role
+from simcore.images.sources import (
+    actions,
+    aircraft,
+    birds,
+    cars,
+    coco,
+    dogs,
+    faces,
+    flowers,
+    folder,
+    food,
+    imagenet,
+    inaturalist,
+    indoor,
+    listed,
+    packed,
+    pets,
+    places365,
+    tar,
+    textures,
+    webfg,
+    webvision,
+)
+from simcore.images.sources.reader import (
+    LISTING_COLUMNS,
+    LISTING_ROWS,
+    Labels,
+    Official,
+    Option,
+    Reader,
+    Request,
+    Role,
+    listing_frame,
+    option_of,
+)
 
 READERS: dict[str, Reader] = {
+    "aircraft": aircraft.READER,
+    "cars": cars.READER,
+    "pets": pets.READER,
+    "birds": birds.READER,
+    "dogs": dogs.READER,
+    "flowers": flowers.READER,
+    "actions": actions.READER,
+    "indoor": indoor.READER,
+    "textures": textures.READER,
+    "faces": faces.READER,
+    "food": food.READER,
+    "imagenet": imagenet.READER,
+    "coco": coco.READER,
+    "inaturalist": inaturalist.READER,
+    "places365": places365.READER,
+    "webvision": webvision.READER,
+    "webfg": webfg.READER,
     "packed": packed.READER,
+    "listed": listed.READER,
+    "tar": tar.READER,
     "folder": folder.READER,
 }
 """Readers by layout; "auto" takes the first that recognises the path, so special layouts go first."""
 
-__all__ = ["READERS", "Labels", "Listing", "Reader", "Request", "Role"]
+__all__ = [
+    "LISTING_COLUMNS",
+    "LISTING_ROWS",
+    "READERS",
+    "Labels",
+    "Official",
+    "Option",
+    "Reader",
+    "Request",
+    "Role",
+    "listing_frame",
+    "option_of",
+]

@@ -1,45 +1,49 @@
-"""The stage `evaluation`: every arm in its namespace, the references beside them."""
+"""The stage `evaluation`: every arm in its namespace, the references and a given encoder beside them."""
 
 from kedro.pipeline import Node, Pipeline
 
-from simcore.pipelines.arms import ARMS, for_arm
+from simcore.parameters import GIVEN_ENCODER
+from simcore.pipelines.arms import ARMS, GIVEN
+from simcore.pipelines.evaluation.drawing import draw_confusion
+from simcore.pipelines.evaluation.encoders import for_encoders, in_namespace
 from simcore.pipelines.evaluation.nodes import evaluate_arm, evaluate_references
+from simcore.reuse.reading import wanted_only_if
 
-PARAMETERS = ("params:images", "params:evaluation", "params:runtime")
-
-
-def create_arm(arm: str) -> Pipeline:
-    """Return the arm's evaluation."""
-    evaluate = Node(
-        for_arm(evaluate_arm, arm),
-        inputs=["encoders", "target_manifest", "image_size", *PARAMETERS],
-        outputs=f"metrics_{arm}",
-        name="evaluate",
-        tags="gpu",
-    )
-    return Pipeline(
-        [evaluate],
-        namespace=arm,
-        inputs={"target_manifest", "image_size"},
-        outputs={f"metrics_{arm}"},
-        parameters=set(PARAMETERS),
-    )
+# One by one: another `evaluation.encoder` re-makes nothing of the arms.
+SETTINGS = ("params:images", "params:evaluation.linear", "params:evaluation.knn", "params:evaluation.seed")
 
 
 def create_pipeline() -> Pipeline:
-    """Return the stage: all arms and the references."""
+    """Return the stage.
+
+    By itself it evaluates the arms and the references, or the encoder that `evaluation.encoder` gives, without needing
+    an arm; in the whole job all of them.
+    """
+    evaluate = for_encoders(
+        evaluate_arm,
+        name="evaluate",
+        inputs=["encoders", "target_manifest", *SETTINGS, "params:runtime"],
+        outputs=["metrics_{arm}", "per_class_{arm}", "confusion_{arm}"],
+    )
+    draw = sum(
+        (
+            in_namespace(
+                draw_confusion,
+                arm,
+                name="draw_confusion",
+                inputs=["confusion_{arm}"],
+                outputs=["figure_confusion_{arm}"],
+                tags="cpu",
+            )
+            for arm in (*ARMS, GIVEN)
+        ),
+        Pipeline([]),
+    )
     references = Node(
-        evaluate_references,
-        inputs=[
-            "target_manifest",
-            "image_size",
-            "params:images",
-            "params:evaluation",
-            "params:pretraining",
-            "params:runtime",
-        ],
+        wanted_only_if(evaluate_references, parameter=GIVEN_ENCODER, field="spec", given=False),
+        inputs=["target_manifest", "image_size", *SETTINGS, "params:pretraining", "params:runtime"],
         outputs="metrics_references",
         name="evaluate_references",
         tags="gpu",
     )
-    return sum((create_arm(arm) for arm in ARMS), Pipeline([references]))
+    return Pipeline([references]) + evaluate + draw

@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from simcore.backbones import check_backbone, patch_size
-from simcore.images import ImageStore, choose_image_size, read_source
+from simcore.images import ImageStore, Settings, choose_image_size, ingest_files
 from simcore.parameters import (
     ImageParameters,
     OpensetParameters,
@@ -19,35 +20,43 @@ from simcore.parameters import (
 from simcore.pipelines.arms import ARMS
 from simcore.pipelines.given import given_architecture
 from simcore.pipelines.recipe import Recipe, view_area
+from simcore.workspace import work_directory
 
 
-def ingest_target(target: TargetParameters) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the target's manifest and its rejected images."""
-    ingested = read_source(
-        target.source,
-        role="target",
-        labels=target.labels,
-        test_fraction=target.test_fraction,
-        seed=target.split_seed,
-        max_rejected=target.max_rejected,
-        verify=target.verify,
-        workers=target.verify_workers,
+def ingest_target(target: TargetParameters) -> tuple[Path, Path, list[dict[str, Any]]]:
+    """Return the files of the target's manifest and its rejected images, and its counts."""
+    return _ingest(target, role="target", test_fraction=target.test_fraction, seed=target.split_seed)
+
+
+def ingest_openset(openset: OpensetParameters) -> tuple[Path, Path, list[dict[str, Any]]]:
+    """Return the files of the open-set's manifest and its rejected images, and its counts."""
+    return _ingest(openset, role="openset")
+
+
+def _ingest(pool: TargetParameters | OpensetParameters, **settings: Any) -> tuple[Path, Path, list[dict[str, Any]]]:
+    directory = work_directory()
+    files = ingest_files(
+        pool.entries,
+        directory,
+        settings=Settings(
+            labels=pool.labels,
+            limit=pool.limit,
+            classes=pool.classes,
+            sample_seed=pool.sample_seed,
+            verify=pool.verify,
+            max_rejected=pool.max_rejected,
+            counts=pool.counts,
+            **settings,
+        ),
+        layout=pool.layout,
+        options=pool.reader_options,
+        root=pool.datasets_root,
+        workers=pool.verify_workers,
         show_progress=True,
+        # The folder is named after all inputs of this node, the source's files among them.
+        state=directory.name,
     )
-    return ingested.manifest, ingested.rejected
-
-
-def ingest_openset(openset: OpensetParameters) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the open-set's manifest and its rejected images."""
-    ingested = read_source(
-        openset.source,
-        role="openset",
-        max_rejected=openset.max_rejected,
-        verify=openset.verify,
-        workers=openset.verify_workers,
-        show_progress=True,
-    )
-    return ingested.manifest, ingested.rejected
+    return files.manifest, files.rejected, files.counts
 
 
 def _architectures(retrieval: RetrievalParameters, pretraining: PretrainingParameters) -> set[str]:

@@ -12,14 +12,14 @@ def create_pipeline() -> Pipeline:
             Node(
                 ingest_target,
                 inputs="params:target",
-                outputs=["target_manifest", "target_rejected"],
+                outputs=["target_manifest", "target_rejected", "target_counts"],
                 name="ingest_target",
                 tags="cpu",
             ),
             Node(
                 ingest_openset,
                 inputs="params:openset",
-                outputs=["openset_manifest", "openset_rejected"],
+                outputs=["openset_manifest", "openset_rejected", "openset_counts"],
                 name="ingest_openset",
                 tags="cpu",
             ),

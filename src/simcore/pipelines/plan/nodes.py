@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from simcore.devices import choose_device
+from simcore.exporting.lists import read_list, resolve_list
 from simcore.images import ImageStore
 from simcore.parameters import (
     ImageParameters,
@@ -46,7 +47,11 @@ def plan_costs(
     """
     train = target_manifest[target_manifest["split"] == "train"]
     pool = openset_manifest[openset_manifest["split"] == "train"]
-    size = _coreset_size(coreset, certificate, selection=selection, n_openset=len(pool), n_target=len(train))
+    if pretraining.coreset is None:
+        size = _coreset_size(coreset, certificate, selection=selection, n_openset=len(pool), n_target=len(train))
+    else:
+        given = resolve_list(read_list(pretraining.coreset), openset_manifest, path=pretraining.coreset)
+        size = ArmSize(len(given), exact=True, reason="the given list")
     store = ImageStore(train, side=2 * image_size["image_size"], cache_gib=images.cache_gib)
     common: dict[str, Any] = {
         "runtime": runtime,

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from simcore.backbones import Encoder
+from simcore.errors import InputError
 from simcore.images import ImageStore
 from simcore.parameters import (
     ClusteringParameters,
@@ -19,7 +20,7 @@ from simcore.parameters import (
     SelectionParameters,
 )
 from simcore.pipelines.pretraining.reselection import plan_reselections
-from simcore.pipelines.pretraining.training_sets import is_target, join, target_part
+from simcore.pipelines.pretraining.training_sets import check_given, is_target, join, target_part
 from simcore.pipelines.recipe import Recipe
 from simcore.pipelines.training import make_probe, train_encoder
 from simcore.reuse.reading import reads_only_if
@@ -127,10 +128,12 @@ def pretrain_target(
     return _pretrain(training_set, recipe=recipe, images=images, pretraining=pretraining, arm=arm)
 
 
+@reads_only_if("excluded", parameter="params:pretraining", field="reselections")
 def pretrain_coreset(
     training_set: pd.DataFrame,
     target_manifest: pd.DataFrame,
     openset_manifest: pd.DataFrame,
+    excluded: pd.DataFrame | None,
     image_size: dict[str, Any],
     images: ImageParameters,
     embedding: EmbeddingParameters,
@@ -142,17 +145,23 @@ def pretrain_coreset(
 ) -> Trained:
     """Return the encoders of the arm X + coreset by seed, and their curves.
 
-    With `pretraining.reselections` the coreset is selected anew that many times during the training.
+    With `pretraining.reselections` the coreset is selected anew that many times during the training, again without what
+    is excluded. With `pretraining.coreset` it is that list, which the catalog gives in place of a selected one.
     """
+    if pretraining.coreset is not None:
+        check_given(training_set, openset_manifest, pretraining.coreset)
     recipe = plan_arm(training_set, image_size=image_size, pretraining=pretraining, runtime=runtime)
 
     def renewal(folder: Path, *, seed: int) -> Renewal:
+        if excluded is None:
+            raise InputError("`pretraining.reselections` needs the stage `selection`, which says what is excluded.")
+        allowed = openset_manifest[~openset_manifest["key"].isin(excluded["key"])].reset_index(drop=True)
         return plan_reselections(
             folder,
             reselections=pretraining.reselections,
             recipe=recipe,
             target_manifest=target_manifest,
-            openset_manifest=openset_manifest,
+            openset_manifest=allowed,
             images=images,
             embedding=embedding,
             clustering=clustering,

@@ -18,6 +18,7 @@ TRAINING = ("image_size", "params:images", "params:pretraining", "params:runtime
 RESELECTION = (
     "target_manifest",
     "openset_manifest",
+    "excluded",
     "image_size",
     "params:images",
     "params:embedding",

@@ -5,9 +5,12 @@ from collections.abc import Iterable
 import pandas as pd
 
 from simcore.errors import InputError
+from simcore.exporting.lists import read_list, resolve_list
 
 TARGET = "target"
 OPENSET = "openset"
+
+_KEYS_SHOWN = 10
 
 
 def _qualify(manifest: pd.DataFrame, *, pool: str) -> pd.DataFrame:
@@ -28,12 +31,28 @@ def join(target_manifest: pd.DataFrame, openset_manifest: pd.DataFrame, picked: 
     keys = pd.Index(list(picked), dtype=object)
     unknown = keys[~keys.isin(openset_manifest["key"])]
     if len(unknown):
+        shown = ", ".join(repr(key) for key in unknown[:_KEYS_SHOWN])
+        more = f" and {len(unknown) - _KEYS_SHOWN:,} more" if len(unknown) > _KEYS_SHOWN else ""
         raise InputError(
-            f"{len(unknown)} of {len(keys)} coreset keys are not in the open-set's manifest, the first is "
-            f"{unknown[0]!r}; embeddings and images must use the same keys."
+            f"{len(unknown):,} of {len(keys):,} coreset keys are not in the open-set's manifest: {shown}{more}; "
+            "embeddings, lists and images must use the same keys."
         )
     chosen = _qualify(openset_manifest[openset_manifest["key"].isin(keys)], pool=OPENSET)
     return pd.concat([target_part(target_manifest), chosen]).sort_values("key", ignore_index=True)
+
+
+def check_given(training_set: pd.DataFrame, openset_manifest: pd.DataFrame, given: str) -> None:
+    """Raise unless the open-set's part of a training set is the list `given`.
+
+    Raises:
+        InputError: If it is another one: the catalog reads the list, and knows it from the command line alone.
+    """
+    listed = resolve_list(read_list(given), openset_manifest, path=given)
+    if set(listed["key"]) != set(openset_keys(training_set["key"])):
+        raise InputError(
+            f"`pretraining.coreset` is {given}, but the training set has other images: give the list on the command "
+            "line, kedro run --params pretraining.coreset=<file>, and let the stage run as a whole."
+        )
 
 
 def is_target(training_set: pd.DataFrame) -> pd.Series:

@@ -4,6 +4,7 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,28 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from simcore.embeddings import Embeddings
+from simcore.evaluation.metrics import headline_metrics
 from simcore.images import ImageStore
-from simcore.parameters import ImageParameters, ReportingParameters, SelectionParameters, check_parameters
-from simcore.pipelines.arms import ARMS, REFERENCES
+from simcore.parameters import (
+    GIVEN_ENCODER,
+    ImageParameters,
+    ParameterTree,
+    ReportingParameters,
+    SelectionParameters,
+    check_parameters,
+)
+from simcore.pipelines.arms import ARMS, GIVEN, REFERENCES
+from simcore.pipelines.audit.showing import show_pairs
 from simcore.reporting import (
     Gallery,
     GalleryRow,
     Report,
+    Section,
     Selection,
     accuracy_figure,
+    audit_section,
     centroid_gallery,
+    class_section,
     compare_arms,
     composition_figure,
     coreset_purity,
@@ -37,6 +50,7 @@ from simcore.reporting import (
     state_finding,
     trace_figure,
 )
+from simcore.reuse.reading import reads_only_if
 from simcore.selection import Clustering
 
 Records = list[dict[str, Any]]
@@ -53,6 +67,9 @@ _SHOWN = {
     "comparison": "comparison table",
 }
 
+# What a given list stands for.
+_SELECTED = frozenset({"coreset_simcore", "trace", "certificate", "coreset_by_centroid"})
+
 # One artefact a node, for the time that each stage took.
 _TIMED = {
     "ingestion": ("target_rejected", "openset_rejected", "image_size"),
@@ -65,9 +82,38 @@ _TIMED = {
 }
 
 
-def compare(x: Records, random: Records, simcore: Records, references: Records) -> pd.DataFrame:
-    """Return the comparison of all arms and references."""
-    return compare_arms([*x, *random, *simcore, *references], arms=ARMS, references=REFERENCES)
+@reads_only_if("metrics_given", parameter=GIVEN_ENCODER, field="spec")
+def compare(
+    x: Records,
+    random: Records,
+    simcore: Records,
+    references: Records,
+    given: Records | None,
+    encoder: str | None,
+    target_manifest: pd.DataFrame,
+    *beside: Records | None,
+) -> pd.DataFrame:
+    """Return the comparison of all arms and references, with what was evaluated beside the stages and holds."""
+    of_given = given or [] if encoder is not None else []
+    records = _join([x, random, simcore, references, of_given, *beside])
+    return compare_arms(records, **_how_compared(records, target_manifest))
+
+
+def _join(lists: Iterable[Records | None]) -> Records:
+    return [record for each in lists for record in each or []]
+
+
+def _how_compared(records: Records, target_manifest: pd.DataFrame) -> dict[str, Any]:
+    """Return the arms, the references, and which metric leads."""
+    with_given = any(record["arm"] == GIVEN for record in records)
+    test = target_manifest[target_manifest["split"] == "test"]
+    return {
+        "arms": ARMS,
+        "references": (*REFERENCES, GIVEN) if with_given else REFERENCES,
+        "headline": headline_metrics(
+            dict.fromkeys(record["evaluation"] for record in records), sources=test["source"].unique()
+        ),
+    }
 
 
 def draw_figures(
@@ -129,8 +175,8 @@ def draw_gallery_picture(
     images: ImageParameters,
     reporting: ReportingParameters,
 ) -> bytes:
-    """Return one PNG: a row a centroid, its nearest target images beside its first picks."""
-    by_centroid, _, _ = _galleries(
+    """Return one PNG: a row a centroid, its nearest target images beside its first picks; of a given list its picks."""
+    by_centroid, by_round, _ = _galleries(
         coreset,
         coreset_random,
         centroids=centroids,
@@ -140,7 +186,24 @@ def draw_gallery_picture(
         images=images,
         reporting=reporting,
     )
-    return draw_gallery(by_centroid)
+    return draw_gallery(by_centroid or by_round)  # a given list has no centroids
+
+
+def _audit(
+    summary: Records | None,
+    duplicates: pd.DataFrame | None,
+    target_manifest: pd.DataFrame,
+    openset_manifest: pd.DataFrame,
+    *,
+    settings: ParameterTree,
+) -> Section:
+    """Return what the audit found, if it has run and holds."""
+    if summary is None or duplicates is None:
+        return audit_section(None)
+    rows = show_pairs(
+        duplicates, target_manifest, openset_manifest, images=settings.images, n_pairs=settings.audit.gallery_pairs
+    )
+    return audit_section(summary, rows=rows, n_pairs=len(duplicates))
 
 
 def _command() -> str:
@@ -179,17 +242,25 @@ def write_report(
     centroids: Clustering,
     target_embeddings: Embeddings,
     comparison: pd.DataFrame,
+    audit_summary: Records | None,
+    duplicates: pd.DataFrame | None,
     trace_plot: go.Figure,
     accuracy_plot: go.Figure,
     composition_plot: go.Figure,
     curves_plot: go.Figure,
+    classes_x: pd.DataFrame,
+    classes_random: pd.DataFrame,
+    classes_simcore: pd.DataFrame,
+    confusion_x: go.Figure,
+    confusion_random: go.Figure,
+    confusion_simcore: go.Figure,
     parameters: dict[str, Any],
-    *metrics: Records,
+    *metrics: Records | None,
 ) -> str:
     """Return the report: one self-contained HTML page."""
     settings = check_parameters(parameters)
-    records = [record for arm in metrics for record in arm]
-    differences = paired_differences(records, arms=ARMS, references=REFERENCES)
+    records = _join(metrics)
+    differences = paired_differences(records, **_how_compared(records, target_manifest))
     findings = [state_finding(differences, against="random"), state_finding(differences, against="x")]
     purity = coreset_purity(coreset, openset_manifest, relevant=settings.reporting.relevant_labels)
     by_centroid, by_round, neighbours = _galleries(
@@ -209,7 +280,11 @@ def write_report(
         n_centroids=len(centroids.centroids),
         stopped=certificate["stopped_by"],
         certificate=certificate,
+        given=certificate.get("list"),
     )
+    if selection.given is not None:
+        # The records are those of an earlier selection.
+        made = {name: record for name, record in made.items() if name not in _SELECTED}
     report = Report(
         title="SimCore: which open-set images help this target",
         answer=state_answer(selection, purity=purity, finding=findings[0]),
@@ -252,6 +327,14 @@ def write_report(
                 tuple(neighbours),
                 caption="Queries evenly spread over X. Below each image: cosine similarity to the query.",
             ),
+        ],
+        sections=[
+            class_section(
+                pd.concat([classes_x, classes_random, classes_simcore], ignore_index=True),
+                arms=ARMS,
+                confusions=dict(zip(ARMS, (confusion_x, confusion_random, confusion_simcore), strict=True)),
+            ),
+            _audit(audit_summary, duplicates, target_manifest, openset_manifest, settings=settings),
         ],
         artefacts={title: made[name]["path"] for name, title in _SHOWN.items() if name in made},
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

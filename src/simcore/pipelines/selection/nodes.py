@@ -1,13 +1,41 @@
-"""Nodes of the stage `selection`: the coreset, and the random draw it is held against."""
+"""Nodes of the stage `selection`: what may not be picked, the coreset, and the random draw it is held against."""
 
+import logging
 from typing import Any
 
 import pandas as pd
 
+from simcore.audit import excluded_by_audit, excluded_by_list, nothing_excluded
 from simcore.embeddings import Embeddings
 from simcore.errors import InputError
-from simcore.parameters import SelectionParameters
+from simcore.exporting.lists import read_list
+from simcore.parameters import AUDIT, SelectionParameters
+from simcore.reuse.reading import reads_only_if
 from simcore.selection import Clustering, Selection, StopRule, nearest_targets, select_coreset, select_random
+
+LOGGER = logging.getLogger(__name__)
+
+
+@reads_only_if("leaks", parameter="params:selection", field="exclude", value=AUDIT)
+def list_excluded(leaks: pd.DataFrame | None, selection: SelectionParameters) -> pd.DataFrame:
+    """Return the images of the open-set that may not be picked, and why; without rows where nothing is excluded."""
+    if selection.exclude is None:
+        return nothing_excluded()
+    if selection.exclude != AUDIT:
+        listed = read_list(selection.exclude)
+        if "uri" in listed and "key" not in listed:
+            raise InputError(f"{selection.exclude} lists uris; what is excluded is named by keys: give a column `key`.")
+        return excluded_by_list(listed["key" if "key" in listed else "entry"].dropna())
+    if leaks is None:
+        raise InputError(
+            "`selection.exclude` is 'audit', and nothing was audited yet; run the stage `screening` before the "
+            "selection, as `kedro run` does."
+        )
+    return excluded_by_audit(leaks, splits=selection.exclude_copies_of)
+
+
+def _keys(excluded: pd.DataFrame) -> list[str] | None:
+    return None if excluded.empty else excluded["key"].tolist()
 
 
 def _frame(selection: Selection, openset_embeddings: Embeddings) -> pd.DataFrame:
@@ -17,7 +45,7 @@ def _frame(selection: Selection, openset_embeddings: Embeddings) -> pd.DataFrame
 
 
 def pick_coreset(
-    centroids: Clustering, openset_embeddings: Embeddings, selection: SelectionParameters
+    centroids: Clustering, openset_embeddings: Embeddings, excluded: pd.DataFrame, selection: SelectionParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Return the coreset, its trace, its certificate and a table by centroid."""
     stop = None
@@ -33,10 +61,19 @@ def pick_coreset(
         budget=selection.budget,
         stop=stop,
         n_target=int(centroids.sizes.sum()),
+        exclude=_keys(excluded),
         truncate=selection.truncate,
         seed=selection.seed,
         show_progress=True,
     )
+    left_out = picked.certificate.n_excluded
+    if len(excluded):
+        LOGGER.info("%d of %d excluded keys are in the open-set and left out.", left_out, len(excluded))
+    if len(excluded) and left_out == 0:
+        raise InputError(
+            f"None of the {len(excluded):,} excluded keys is in the open-set (the first: {excluded['key'].iloc[0]!r}); "
+            "`selection.exclude` takes keys of the open-set's manifest."
+        )
     if len(picked) == 0:
         raise InputError(
             f"No image was selected (stopped by {picked.stopped_by}); lower `selection.tau` or raise "
@@ -59,6 +96,9 @@ def explain_coreset(
     return picks.merge(named, left_index=True, right_on="row").drop(columns="row").reset_index(drop=True)
 
 
-def pick_random(openset_embeddings: Embeddings, coreset: pd.DataFrame, selection: SelectionParameters) -> pd.DataFrame:
-    """Return a uniform draw of the open-set, as large as the coreset."""
-    return _frame(select_random(openset_embeddings, budget=len(coreset), seed=selection.seed), openset_embeddings)
+def pick_random(
+    openset_embeddings: Embeddings, coreset: pd.DataFrame, excluded: pd.DataFrame, selection: SelectionParameters
+) -> pd.DataFrame:
+    """Return a uniform draw of the open-set without what is excluded, as large as the coreset."""
+    drawn = select_random(openset_embeddings, budget=len(coreset), exclude=_keys(excluded), seed=selection.seed)
+    return _frame(drawn, openset_embeddings)

@@ -1,0 +1,1 @@
+"""Tasks beyond classification on a frozen encoder: detection, segmentation."""

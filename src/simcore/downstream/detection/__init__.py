@@ -1,0 +1,26 @@
+"""Detection: RetinaNet on an encoder, trained on boxes by the loop that pretrains, and its average precision."""
+
+from simcore.downstream.detection.annotations import Annotations, Objects, read_annotations
+from simcore.downstream.detection.detector import Detector
+from simcore.downstream.detection.drawing import draw_boxes
+from simcore.downstream.detection.fitting import Found, check_same_weights, find_objects, fit_detector
+from simcore.downstream.detection.scoring import coco_precision, integrated_precision, score_records
+from simcore.downstream.detection.views import BoxViews, BoxViewSettings, shown_size
+
+__all__ = [
+    "Annotations",
+    "BoxViewSettings",
+    "BoxViews",
+    "Detector",
+    "Found",
+    "Objects",
+    "check_same_weights",
+    "coco_precision",
+    "draw_boxes",
+    "find_objects",
+    "fit_detector",
+    "integrated_precision",
+    "read_annotations",
+    "score_records",
+    "shown_size",
+]

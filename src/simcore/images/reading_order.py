@@ -1,0 +1,60 @@
+"""The stored listing in the order in which its images are best read, and what is in it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from simcore.images.runs import BATCH_ROWS, RunWriter, file_runs, merge_runs, read_tables, write_tables
+from simcore.images.sources.classes import Tally
+
+
+def in_reading_order(listed: Path, wanted: np.ndarray | None, directory: Path) -> Path:
+    """Return the file of the wanted rows, in the order in which their images are best read.
+
+    Files lie on disks about as their names are ordered. Rows of packed files lie by number, and a part of keys in any
+    order would read row groups again and again.
+    """
+    packed = any(
+        pc.any(pc.match_substring(table["uri"], "#row=")).as_py() for table in read_tables(listed, columns=["uri"])
+    )
+    if wanted is None and not packed:
+        return listed
+    path = directory / "ordered.parquet"
+    if path.exists():
+        return path
+    schema = pq.read_schema(listed)
+    tables = _rows(listed, wanted)
+    if packed:
+        runs = directory / "ordered.runs"
+        shutil.rmtree(runs, ignore_errors=True)
+        runs.mkdir()
+        writer = RunWriter(runs, by="uri")
+        for table in tables:
+            writer.add(table)
+        writer.flush()
+        tables = merge_runs(file_runs(writer.runs, by="uri"), by="uri", schema=schema)
+    write_tables(path, tables, schema=schema, rows=BATCH_ROWS, compression="lz4")
+    shutil.rmtree(directory / "ordered.runs", ignore_errors=True)
+    return path
+
+
+def _rows(path: Path, wanted: np.ndarray | None) -> Iterator[pa.Table]:
+    start = 0
+    for table in read_tables(path):
+        end = start + len(table)
+        yield table if wanted is None else table.filter(pa.array(wanted[start:end]))
+        start = end
+
+
+def tally_listing(path: Path) -> tuple[Tally, Tally]:
+    """Return the counts of all images, and of those that come without a reason against them."""
+    every, usable = Tally(), Tally()
+    for table in read_tables(path, columns=["key", "source", "split", "label", "reason"]):
+        every.add(table)
+        usable.add(table.filter(pc.is_null(table["reason"])))
+    return every, usable

@@ -1,0 +1,55 @@
+"""Microsoft COCO 2017 as it comes off the archive."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from simcore.errors import InputError
+from simcore.images.sources.official import find_root, require_root
+from simcore.images.sources.pools import folder_frames
+from simcore.images.sources.reader import Official, Reader, Request
+
+_TRAIN, _VALIDATION = "train2017", "val2017"
+
+
+def recognises(path: str | Path) -> bool:
+    """Return whether `path` is train2017/ itself, or holds it directly or one level below."""
+    return _is_train(Path(path)) or find_root(path, _TRAIN) is not None
+
+
+def list_images(path: str | Path, request: Request) -> Iterator[pd.DataFrame]:
+    """Yield the images of train2017/; for a target those of val2017/, where there are some, as test.
+
+    There are no labels: an image has several objects, and nothing here needs them, so annotations are not read.
+    torchvision's CocoDetection cannot list images without annotations.
+
+    Raises:
+        InputError: there is no train2017/, or labels are insisted on.
+    """
+    if request.labels == "folder":
+        raise InputError(
+            f"`labels` is 'folder', but the images of {path} have no classes: COCO labels objects, several an image; "
+            "set `labels` to 'auto' or 'none'."
+        )
+    path = Path(path).expanduser().absolute()
+    root = path.parent if _is_train(path) else require_root(path, _TRAIN, reader=READER)
+    yield from folder_frames(root, _TRAIN, request=request, split="train", label=_no_label)
+    if request.role == "target" and (root / _VALIDATION).is_dir():
+        yield from folder_frames(root, _VALIDATION, request=request, split="test", label=_no_label)
+
+
+def _is_train(path: Path) -> bool:
+    return path.name == _TRAIN and path.is_dir()
+
+
+def _no_label(keys: pd.Series) -> pd.Series:
+    return pd.Series([None] * len(keys), dtype="str", index=keys.index)
+
+
+READER = Reader(
+    takes="COCO 2017 as it comes off the archive",
+    recognises=recognises,
+    list_images=list_images,
+    official=Official(title="Microsoft COCO 2017", folder="coco", download="train2017.zip from the COCO project page"),
+)

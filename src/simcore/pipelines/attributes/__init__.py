@@ -1,0 +1,5 @@
+"""The pipeline `attributes`."""
+
+from simcore.pipelines.attributes.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]
