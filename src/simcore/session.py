@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 from kedro.framework.session import KedroSession
+from kedro.io.core import VersionNotFoundError
 from kedro.runner import SequentialRunner
 
 from simcore.errors import SimCoreError
@@ -18,6 +19,19 @@ def _project_error(error: BaseException | None) -> SimCoreError | None:
     while error is not None:
         if isinstance(error, SimCoreError):
             return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _unmade(error: BaseException | None) -> str | None:
+    """Return what to do where the artefact of a stage that was not asked for is missing; None for other errors."""
+    while error is not None:
+        if isinstance(error, VersionNotFoundError):
+            what = str(error).removeprefix("Did not find any versions for ").rstrip(".")
+            return (
+                f"Nothing has been made yet that this needs: {what}; run the stages before it (`kedro run` runs all), "
+                "or give an evaluation its encoder with --params evaluation.encoder=<folder, file or timm:name>."
+            )
         error = error.__cause__ or error.__context__
     return None
 
@@ -48,6 +62,7 @@ class SimCoreSession(KedroSession):
             raise
         except Exception as error:
             cause = _project_error(error)
-            if cause is not None and click.get_current_context(silent=True) is not None:
-                raise click.ClickException(str(cause)) from error
+            sentence = str(cause) if cause is not None else _unmade(error)
+            if sentence is not None and click.get_current_context(silent=True) is not None:
+                raise click.ClickException(sentence) from error
             raise

@@ -48,7 +48,10 @@ class IfFreshDataset(AbstractDataset[None, Any]):
         if not self._attached().exists(self._name):  # spares the plan, which looks at the sources
             return None
         plan = make_plan(self._pipeline, self._attached())
-        return plan.steps[-1].fingerprint if not plan.stale else None
+        makers = {node.name for node in self._pipeline.nodes if self._name in node.outputs}
+        # The maker is no part of the plan where its outputs are not wanted: what lies there is from another time.
+        made = next((step.fingerprint for step in plan.steps if step.node in makers), None)
+        return None if plan.stale else made
 
     def _attached(self) -> CatalogProtocol:
         if self._catalog is None:

@@ -12,6 +12,9 @@ import pyarrow.parquet as pq
 from simcore.images.runs import BATCH_ROWS, RunWriter, file_runs, merge_runs, read_tables, write_tables
 from simcore.images.sources.classes import Tally
 
+_PLACE = "place"
+_ROW = pa.scalar("#row=", pa.large_string())
+
 
 def in_reading_order(listed: Path, wanted: np.ndarray | None, directory: Path) -> Path:
     """Return the file of the wanted rows, in the order in which their images are best read.
@@ -33,14 +36,25 @@ def in_reading_order(listed: Path, wanted: np.ndarray | None, directory: Path) -
         runs = directory / "ordered.runs"
         shutil.rmtree(runs, ignore_errors=True)
         runs.mkdir()
-        writer = RunWriter(runs, by="uri")
+        writer = RunWriter(runs, by=_PLACE)
         for table in tables:
-            writer.add(table)
+            writer.add(table.append_column(_PLACE, _places(table["uri"])))
         writer.flush()
-        tables = merge_runs(file_runs(writer.runs, by="uri"), by="uri", schema=schema)
+        merged = merge_runs(
+            file_runs(writer.runs, by=_PLACE), by=_PLACE, schema=schema.append(pa.field(_PLACE, pa.large_string()))
+        )
+        tables = (table.select(schema.names) for table in merged)
     write_tables(path, tables, schema=schema, rows=BATCH_ROWS, compression="lz4")
     shutil.rmtree(directory / "ordered.runs", ignore_errors=True)
     return path
+
+
+def _places(uris: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the uris with their row numbers in twelve digits, so that text is ordered as the rows lie."""
+    uris = uris.cast(pa.large_string())
+    parts = pc.extract_regex(uris, pattern=r"(?s)^(?P<path>.*)#row=(?P<row>[0-9]+)$")
+    rows = pc.utf8_lpad(pc.struct_field(parts, "row"), 12, padding="0")
+    return pc.coalesce(pc.binary_join_element_wise(pc.struct_field(parts, "path"), rows, _ROW), uris)
 
 
 def _rows(path: Path, wanted: np.ndarray | None) -> Iterator[pa.Table]:
