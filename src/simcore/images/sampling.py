@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pyarrow.compute as pc
 from simcore.errors import InputError
 from simcore.images.runs import read_tables
 from simcore.images.sources.classes import Tally
+
+logger = logging.getLogger(__name__)
 
 _DIGEST_BYTES = 16
 _RANK = np.dtype([("high", ">u8"), ("low", ">u8")])
@@ -135,6 +138,15 @@ def _named_classes(classes: Sequence[str] | int, *, there: set[str], seed: int, 
     if isinstance(classes, int):
         if not 1 <= classes <= len(there):
             raise InputError(f"`classes` is {classes}, but {name} has {len(there)} classes; give 1 to {len(there)}.")
+        called = next((each for each in sorted(there) if each.isdecimal() and int(each) == classes), None)
+        if called is not None:
+            logger.warning(
+                "%d classes of %s are drawn; for the class that is called '%s', give `classes` as %s+.",
+                classes,
+                name,
+                called,
+                called,
+            )
         return draw_classes(sorted(there), classes, seed=seed)
     classes = [classes] if isinstance(classes, str) else classes
     unknown = [each for each in classes if each not in there]

@@ -20,8 +20,8 @@ class SourceParameters(Parameters):
 
 
 def _read_classes(value: Any) -> Any:
-    """Read `cat+dog` (the form the command line can pass) as a list."""
-    return [part.strip() for part in value.split("+")] if isinstance(value, str) else value
+    """Read `cat+dog` (the form the command line can pass) as a list; `7+` is the class called 7, not how many."""
+    return [part.strip() for part in value.removesuffix("+").split("+")] if isinstance(value, str) else value
 
 
 Classes = Annotated[PositiveInt | tuple[str, ...], BeforeValidator(_read_classes)]

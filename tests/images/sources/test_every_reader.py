@@ -257,3 +257,13 @@ def test_a_reader_says_what_it_takes(name: str) -> None:
     assert reader.official.title and reader.official.folder and reader.official.download
     assert not reader.takes.endswith(".") and not reader.official.download.endswith(".")
     assert not set(reader.columns) & set(LISTING_COLUMNS)
+
+
+@each
+def test_a_folder_of_several_sources_is_not_the_set(name: str, tmp_path: Path) -> None:
+    make(name, tmp_path)
+    assert READERS[name].recognises(tmp_path)
+    own = tmp_path / "own" / "wren.jpg"
+    own.parent.mkdir()
+    Image.new("RGB", (8, 8)).save(own)
+    assert not READERS[name].recognises(tmp_path)

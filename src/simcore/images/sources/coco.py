@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from simcore.errors import InputError
-from simcore.images.sources.official import find_root, require_root
+from simcore.images.sources.official import find_alone, require_root
 from simcore.images.sources.pools import folder_frames
 from simcore.images.sources.reader import Official, Reader, Request
 
@@ -15,7 +15,7 @@ _TRAIN, _VALIDATION = "train2017", "val2017"
 
 def recognises(path: str | Path) -> bool:
     """Return whether `path` is train2017/ itself, or holds it directly or one level below."""
-    return _is_train(Path(path)) or find_root(path, _TRAIN) is not None
+    return _is_train(Path(path)) or find_alone(path, _TRAIN) is not None
 
 
 def list_images(path: str | Path, request: Request) -> Iterator[pd.DataFrame]:

@@ -2,14 +2,14 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pandas as pd
 
 from simcore.errors import InputError
-from simcore.images.sources.official import find_root, read_list
+from simcore.images.sources.official import find_alone, find_root, read_list
 from simcore.images.sources.pools import advice, folder_frames, named_folders, train_split
 from simcore.images.sources.reader import Official, Reader, Request
 
@@ -28,7 +28,7 @@ def recognises(path: str | Path) -> bool:
     A train/ of fewer ids is a part of ImageNet, and auto takes it for what it is: class folders. Called by its name,
     `imagenet:<path>`, it is read as ImageNet all the same.
     """
-    root = _find_images(Path(path))
+    root = _find_images(Path(path), find=find_alone)
     if root is None or root.parts[-2:] == tuple(_IMAGES.split("/")):
         return root is not None
     return sum(_is_class(entry.name) for entry in (root / "train").iterdir()) >= _CLASSES
@@ -57,16 +57,16 @@ def list_images(path: str | Path, request: Request) -> Iterator[pd.DataFrame]:
         yield from test
 
 
-def _find_images(path: Path) -> Path | None:
+def _find_images(path: Path, *, find: Callable[..., Path | None] = find_root) -> Path | None:
     """Return the folder that holds train/, None where there is none."""
     for form in _FORMS:
-        official = find_root(path, f"{form}/train")
+        official = find(path, f"{form}/train")
         if official is not None:
             return (official / form).expanduser().absolute()
     path = path.expanduser().absolute()
     if path.name == "train" and named_folders(path, _is_class):
         return path.parent
-    plain = find_root(path, "train")
+    plain = find(path, "train")
     return plain if plain is not None and named_folders(plain / "train", _is_class) else None
 
 

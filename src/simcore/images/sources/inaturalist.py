@@ -1,13 +1,13 @@
 """iNaturalist 2021, the mini train set, as it comes off the archive."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from simcore.errors import InputError
-from simcore.images.sources.official import find_root
+from simcore.images.sources.official import find_alone, find_root
 from simcore.images.sources.pools import advice, folder_frames, named_folders, train_split
 from simcore.images.sources.reader import Official, Reader, Request
 
@@ -18,7 +18,7 @@ _SPECIES = re.compile(r"\d{5}(_[^_]+){7}")
 
 def recognises(path: str | Path) -> bool:
     """Return whether `path` is the mini train folder, or holds it directly or one level below."""
-    return _find_train(Path(path)) is not None
+    return _find_train(Path(path), find=find_alone) is not None
 
 
 def list_images(path: str | Path, request: Request) -> Iterator[pd.DataFrame]:
@@ -45,11 +45,11 @@ def list_images(path: str | Path, request: Request) -> Iterator[pd.DataFrame]:
         yield from _species_frames(root, validation, request=request, split="test")
 
 
-def _find_train(path: Path) -> Path | None:
+def _find_train(path: Path, *, find: Callable[..., Path | None] = find_root) -> Path | None:
     path = path.expanduser().absolute()
     if path.name in _TRAIN and named_folders(path, _SPECIES.fullmatch):
         return path
-    roots = ((find_root(path, name), name) for name in _TRAIN)
+    roots = ((find(path, name), name) for name in _TRAIN)
     return next((root.absolute() / name for root, name in roots if root is not None), None)
 
 

@@ -20,6 +20,7 @@ from simcore.images.sources.reader import Official, Reader, Request, listing_fra
 __all__ = [
     "advice",
     "check_files",
+    "find_alone",
     "find_root",
     "folder_form",
     "missing_official",
@@ -56,6 +57,24 @@ def find_root(path: Path | str, *markers: str) -> Path | None:
         True
     """
     return next((root for root in _candidates(path) if all(_is_there(root / marker) for marker in markers)), None)
+
+
+def find_alone(path: Path | str, *markers: str) -> Path | None:
+    """Return what `find_root` does, but below `path` only where it has no other folder beside the root.
+
+    What recognises a set must not claim a folder of many sources for it.
+
+    Example:
+        >>> import tempfile
+        >>> above = Path(tempfile.mkdtemp())
+        >>> (above / "102flowers" / "jpg").mkdir(parents=True)
+        >>> find_alone(above, "jpg").name
+        '102flowers'
+        >>> (above / "own").mkdir()
+        >>> find_alone(above, "jpg") is None
+        True
+    """
+    return next((root for root in _alone(path) if all(_is_there(root / marker) for marker in markers)), None)
 
 
 def recognised_by(*markers: str, beside: Sequence[str] = ()) -> Callable[[Path | str], bool]:

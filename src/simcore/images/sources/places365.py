@@ -1,13 +1,13 @@
 """Places365, the images of 256 pixels, as they come off the archive."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from simcore.errors import InputError
-from simcore.images.sources.official import find_root, read_list
+from simcore.images.sources.official import find_alone, find_root, read_list
 from simcore.images.sources.pools import advice, folder_frames, listed_frames, named_folders, train_split
 from simcore.images.sources.reader import Official, Option, Reader, Request, option_of
 
@@ -39,7 +39,7 @@ _OPTIONS = (
 
 def recognises(path: str | Path) -> bool:
     """Return whether `path` is or holds data_256, data_256_challenge or data_256_standard with folders a to z."""
-    return any(_find_train(Path(path), variant) is not None for variant in _OPTIONS[0].allowed)
+    return any(_find_train(Path(path), variant, find=find_alone) is not None for variant in _OPTIONS[0].allowed)
 
 
 def list_images(path: str | Path, request: Request) -> Iterator[pd.DataFrame]:
@@ -96,13 +96,13 @@ def list_images(path: str | Path, request: Request) -> Iterator[pd.DataFrame]:
         )
 
 
-def _find_train(path: Path, variant: str) -> Path | None:
+def _find_train(path: Path, variant: str, *, find: Callable[..., Path | None] = find_root) -> Path | None:
     path = path.expanduser().absolute()
     names = (f"{_ARCHIVE_FOLDER}_{variant}", _ARCHIVE_FOLDER)
     if path.name in names and named_folders(path, _LETTER.fullmatch):
         return path
     for name in names:
-        root = find_root(path, name)
+        root = find(path, name)
         if root is not None and named_folders(root / name, _LETTER.fullmatch):
             return root.absolute() / name
     return None

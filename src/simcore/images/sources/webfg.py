@@ -1,12 +1,12 @@
 """WebFG-496, web images of aircraft, birds and cars, as it comes off the archive."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from simcore.errors import InputError
-from simcore.images.sources.official import find_root
+from simcore.images.sources.official import find_alone, find_root
 from simcore.images.sources.pools import advice, folder_frames, train_split
 from simcore.images.sources.reader import Official, Option, Reader, Request, option_of
 
@@ -22,7 +22,7 @@ _OPTIONS = (
 
 def recognises(path: str | Path) -> bool:
     """Return whether `path` is one of web-aircraft, web-bird and web-car with train/, or holds one."""
-    return any(_find_subset(Path(path), subset) is not None for subset in _FOLDERS)
+    return any(_find_subset(Path(path), subset, find=find_alone) is not None for subset in _FOLDERS)
 
 
 def list_images(path: str | Path, request: Request) -> Iterator[pd.DataFrame]:
@@ -52,13 +52,13 @@ def list_images(path: str | Path, request: Request) -> Iterator[pd.DataFrame]:
             yield from _class_frames(folder, "val", request=request, split="test")
 
 
-def _find_subset(path: Path, subset: str) -> Path | None:
+def _find_subset(path: Path, subset: str, *, find: Callable[..., Path | None] = find_root) -> Path | None:
     """Return the folder of a set: `path` itself, or one that it holds directly or one level below."""
     path = path.expanduser().absolute()
     for name in _FOLDERS[subset]:
         if path.name == name and (path / "train").is_dir():
             return path
-        root = find_root(path, f"{name}/train")
+        root = find(path, f"{name}/train")
         if root is not None:
             return root.absolute() / name
     return None

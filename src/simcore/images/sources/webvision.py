@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from simcore.errors import InputError
-from simcore.images.sources.official import find_root, read_list, require, require_root
+from simcore.images.sources.official import find_alone, read_list, require, require_root
 from simcore.images.sources.pools import folder_frames, listed_frames, named_folders, train_split
 from simcore.images.sources.reader import Official, Reader, Request
 
@@ -18,7 +18,7 @@ _VALIDATION = ("val_images_256", "val_images")
 
 def recognises(path: str | Path) -> bool:
     """Return whether `path` holds google/ or flickr/ with folders of queries (q####), directly or one level below."""
-    roots = ((find_root(path, engine), engine) for engine in _ENGINES)
+    roots = ((find_alone(path, engine), engine) for engine in _ENGINES)
     return any(root is not None and named_folders(root / engine, _QUERY.fullmatch) for root, engine in roots)
 
 

@@ -4,6 +4,8 @@ import logging
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from simcore.audit import excluded_by_audit, excluded_by_list, nothing_excluded
 from simcore.embeddings import Embeddings
@@ -14,6 +16,8 @@ from simcore.reuse.reading import reads_only_if
 from simcore.selection import Clustering, Selection, StopRule, nearest_targets, select_coreset, select_random
 
 LOGGER = logging.getLogger(__name__)
+
+_KEYS_SHOWN = 10
 
 
 @reads_only_if("leaks", parameter="params:selection", field="exclude", value=AUDIT)
@@ -34,6 +38,18 @@ def list_excluded(leaks: pd.DataFrame | None, selection: SelectionParameters) ->
     return excluded_by_audit(leaks, splits=selection.exclude_copies_of)
 
 
+def _refuse_unknown(excluded: pd.DataFrame, openset_embeddings: Embeddings) -> None:
+    known = pa.chunked_array(openset_embeddings.key_chunks(), type=pa.string())
+    keys = pa.array(excluded["key"], type=pa.string())
+    unknown = keys.filter(pc.invert(pc.is_in(keys, value_set=known))).to_pylist()
+    if unknown:
+        more = f" and {len(unknown) - _KEYS_SHOWN:,} more" if len(unknown) > _KEYS_SHOWN else ""
+        raise InputError(
+            f"{len(unknown):,} of {len(keys):,} excluded keys are not in the open-set: "
+            f"{', '.join(map(repr, unknown[:_KEYS_SHOWN]))}{more}; `selection.exclude` takes keys of its manifest."
+        )
+
+
 def _keys(excluded: pd.DataFrame) -> list[str] | None:
     return None if excluded.empty else excluded["key"].tolist()
 
@@ -48,6 +64,8 @@ def pick_coreset(
     centroids: Clustering, openset_embeddings: Embeddings, excluded: pd.DataFrame, selection: SelectionParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Return the coreset, its trace, its certificate and a table by centroid."""
+    if selection.exclude not in (None, AUDIT):
+        _refuse_unknown(excluded, openset_embeddings)
     stop = None
     if selection.tau is not None:
         stop = StopRule(
@@ -69,11 +87,6 @@ def pick_coreset(
     left_out = picked.certificate.n_excluded
     if len(excluded):
         LOGGER.info("%d of %d excluded keys are in the open-set and left out.", left_out, len(excluded))
-    if len(excluded) and left_out == 0:
-        raise InputError(
-            f"None of the {len(excluded):,} excluded keys is in the open-set (the first: {excluded['key'].iloc[0]!r}); "
-            "`selection.exclude` takes keys of the open-set's manifest."
-        )
     if len(picked) == 0:
         raise InputError(
             f"No image was selected (stopped by {picked.stopped_by}); lower `selection.tau` or raise "
