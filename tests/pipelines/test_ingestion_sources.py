@@ -37,8 +37,9 @@ def shared_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ingest(root: Path, **params: Any) -> None:
-    # A miniature has too few images for a batch, which the third node of the pipeline would refuse.
-    run_here(root, pipeline_names=["ingestion"], node_names=["ingest_target", "ingest_openset"], params=params)
+    # A miniature has too few images for a batch of the test settings.
+    small = {stage: {"optimisation": {"batch_size": "auto"}} for stage in ("retrieval", "pretraining")}
+    run_here(root, pipeline_names=["ingestion"], params={**params, **small})
 
 
 def newest(root: Path, name: str) -> Path:

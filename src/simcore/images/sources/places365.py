@@ -1,5 +1,6 @@
 """Places365, the images of 256 pixels, as they come off the archive."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from simcore.errors import InputError
 from simcore.images.sources.official import find_alone, find_root, read_list
 from simcore.images.sources.pools import advice, folder_frames, listed_frames, named_folders, train_split
 from simcore.images.sources.reader import Official, Option, Reader, Request, option_of
+
+logger = logging.getLogger(__name__)
 
 _ARCHIVE_FOLDER = "data_256"
 _CATEGORIES = "categories_places365.txt"
@@ -64,6 +67,14 @@ def list_images(path: str | Path, request: Request) -> Iterator[pd.DataFrame]:
     root, below = train.parent, train.name
     categories = _read_categories(root / _CATEGORIES)
     validation = _find_validation(root) if request.role == "target" and categories else None
+    if request.role == "target" and validation is None and (root / "val_256").is_dir():
+        logger.warning(
+            "%s is left out and a test part is drawn from train: its classes are in places365_val.txt and %s, from the "
+            "file lists of the Places2 project page, and not both lie in %s.",
+            root / "val_256",
+            _CATEGORIES,
+            root,
+        )
     split = train_split(request, has_test=validation is not None)
     reasons = (
         {f"{below}/{name}": "it is known to be damaged in the official archive" for name in KNOWN_DAMAGED}

@@ -95,6 +95,12 @@ def find_reader(spec: SourceSpec) -> tuple[str, Reader]:
     # A brace pattern of shards is no file of its own; its reader looks for the shards.
     there = "{" in spec.path or (remote_exists(spec.path) if remote else Path(spec.path).exists())
     if not there:
+        official_set = None if spec.name == AUTO else READERS[spec.name].official
+        if official_set is not None:
+            raise InputError(
+                f"{spec.path} does not exist; download {official_set.download} and give the path of the unpacked "
+                f"folder (usually {official_set.folder}/)."
+            )
         raise InputError(
             f"{spec.path} does not exist; give the path of a folder of images, of a list or of a packed Parquet file."
         )
