@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from simcore.errors import InputError
-from simcore.images.sources import annotations, official
+from simcore.images.sources import official
 from simcore.images.sources.reader import Official, Reader, Request
 
 _IMAGES = "JPEGImages"
@@ -30,25 +30,10 @@ def list_images(path: Path, request: Request) -> Iterator[pd.DataFrame]:
             yield from frames
             return
     root = official.require_root(path, _IMAGES, *_LISTS, reader=READER)
-    labels: dict[str, str] = {}
-    splits: dict[str, str] = {}
-    for name, split in _LISTS.items():
-        lines = annotations.read_list(root / name)
-        listed = {f"{_IMAGES}/{line}": _action_of(line, path=root / name) for line in lines}
-        annotations.check_apart(splits, listed, path=root / name)
-        labels |= listed
-        splits |= dict.fromkeys(listed, split)
-    yield official.official_frame(
-        root,
-        list(splits),
-        labels=list(labels.values()),
-        splits=list(splits.values()),
-        request=request,
-        reader=READER,
-    )
+    yield official.split_lists_frame(root, _IMAGES, _LISTS, class_of=_action_of, request=request, reader=READER)
 
 
-def _action_of(line: str, *, path: Path) -> str:
+def _action_of(line: str, path: Path) -> str:
     match = _NAME.fullmatch(line)
     if match is None:
         raise InputError(

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from simcore.errors import InputError
-from simcore.images.sources.official import find_alone, find_root, read_list
-from simcore.images.sources.pools import advice, folder_frames, named_folders, train_split
+from simcore.images.sources.official import advice, find_alone, find_root, read_list
+from simcore.images.sources.pools import folder_frames, named_folders, train_split
 from simcore.images.sources.reader import Official, Reader, Request
 
 logger = logging.getLogger(__name__)

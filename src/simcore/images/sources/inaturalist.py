@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from simcore.errors import InputError
-from simcore.images.sources.official import find_alone, find_root
-from simcore.images.sources.pools import advice, folder_frames, named_folders, train_split
+from simcore.images.sources.official import advice, find_alone, find_root
+from simcore.images.sources.pools import folder_frames, named_folders, train_split
 from simcore.images.sources.reader import Official, Reader, Request
 
 _TRAIN = ("train_mini", "2021_train_mini")

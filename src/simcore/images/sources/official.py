@@ -6,7 +6,7 @@ hold the readers against torchvision's wherever it has the set.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,7 +14,7 @@ import pandas as pd
 
 from simcore.errors import InputError
 from simcore.images.sources import folder
-from simcore.images.sources.annotations import read_list, read_mat, read_pairs
+from simcore.images.sources.annotations import check_apart, read_list, read_mat, read_pairs
 from simcore.images.sources.reader import Official, Reader, Request, listing_frame, option_of
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "recognised_by",
     "require",
     "require_root",
+    "split_lists_frame",
 ]
 
 _MOST_ENTRIES = 256
@@ -207,6 +208,45 @@ def official_frame(
         **(dict.fromkeys(reader.columns, [None] * len(keys)) | extra),
     )
     return frame[frame["split"] == "train"].reset_index(drop=True) if request.role == "openset" else frame
+
+
+def split_lists_frame(
+    root: Path,
+    images: str,
+    lists: Mapping[str, str],
+    *,
+    class_of: Callable[[str, Path], str],
+    request: Request,
+    reader: Reader,
+) -> pd.DataFrame:
+    """Return the listing of a set that names its images in one list a split, a path below `images` a line.
+
+    Args:
+        root: the data set's root.
+        images: folder of the images below `root`.
+        lists: path of a list below `root`: its split.
+        class_of: from a line and the path of its list to the class; raises where the line is not as it should be.
+        request: what the caller wants.
+        reader: of the data set.
+
+    Raises:
+        InputError: see `official_frame`; or an image stands in the lists of two splits.
+    """
+    labels: dict[str, str] = {}
+    splits: dict[str, str] = {}
+    for name, split in lists.items():
+        listed = {f"{images}/{line}": class_of(line, root / name) for line in read_list(root / name)}
+        check_apart(splits, listed, path=root / name)
+        labels |= listed
+        splits |= dict.fromkeys(listed, split)
+    return official_frame(
+        root,
+        list(splits),
+        labels=list(labels.values()),
+        splits=list(splits.values()),
+        request=request,
+        reader=reader,
+    )
 
 
 def folder_form(path: Path | str, request: Request, *, reader: Reader) -> Iterator[pd.DataFrame] | None:

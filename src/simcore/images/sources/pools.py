@@ -9,7 +9,7 @@ import pandas as pd
 
 from simcore.errors import InputError
 from simcore.images.sources import folder
-from simcore.images.sources.official import missing_official, optional_files
+from simcore.images.sources.official import advice, optional_files
 from simcore.images.sources.reader import LISTING_ROWS, Reader, Request, listing_frame
 
 _ENTRIES_LOOKED_AT = 64
@@ -123,12 +123,6 @@ def named_folders(path: Path, matches: Callable[[str], object]) -> bool:
             return bool(entries) and all(matches(entry.name) and entry.is_dir() for entry in entries)
     except OSError:
         return False
-
-
-def advice(reader: Reader) -> str:
-    """Return what to download, as the end of a sentence."""
-    official = missing_official(reader)
-    return f"download {official.download} and give the path of the unpacked folder (usually {official.folder}/)."
 
 
 def _read_batches(path: Path) -> Iterator[list[tuple[str, int]]]:
