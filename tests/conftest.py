@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+from collections.abc import Iterator
 
 import pytest
 
@@ -36,6 +37,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(
                     pytest.mark.skip(reason=f"no {' and '.join(missing)} on PATH: the page was not looked at")
                 )
+
+
+@pytest.fixture(autouse=True)
+def no_store_is_left_behind() -> Iterator[None]:
+    """Fail a test that leaves its MLflow store to the next one, whose runs would then be logged there."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    yield
+    left = os.environ.get("MLFLOW_TRACKING_URI")
+    if left != before:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        pytest.fail(f"the test left MLFLOW_TRACKING_URI={left}")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,24 @@ def make_small_data(folder: Path) -> dict[str, str]:
     return {"target": str(folder / "target.parquet"), "openset": str(folder / "openset.parquet")}
 
 
+@contextmanager
+def session_here(data_root: Path, *, params: dict[str, Any] | None = None) -> Iterator[SimCoreSession]:
+    """Open a session in this process, in the environment `test`, and leave no state behind."""
+    bootstrap_project(ROOT)
+    runtime_params = {"data_root": str(data_root), **(params or {})}
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    try:
+        with SimCoreSession.create(project_path=ROOT, env="test", runtime_params=runtime_params) as session:
+            yield session
+    finally:
+        pipelines.set_requested(None)
+        while mlflow.active_run():
+            mlflow.end_run()
+        # kedro-mlflow exports the store as soon as a context is loaded; the next session must not inherit it.
+        if before is None:
+            os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
 def run_here(
     data_root: Path,
     *,
@@ -43,19 +63,8 @@ def run_here(
     **kwargs: Any,
 ) -> dict[str, Any]:
     """Run pipelines in this process, in the environment `test`, and leave no state behind."""
-    bootstrap_project(ROOT)
-    runtime_params = {"data_root": str(data_root), **(params or {})}
-    before = os.environ.get("MLFLOW_TRACKING_URI")
-    try:
-        with SimCoreSession.create(project_path=ROOT, env="test", runtime_params=runtime_params) as session:
-            return session.run(pipeline_names=pipeline_names, **kwargs)
-    finally:
-        pipelines.set_requested(None)
-        while mlflow.active_run():
-            mlflow.end_run()
-        # kedro-mlflow exports the store; the next session must not inherit it.
-        if before is None:
-            os.environ.pop("MLFLOW_TRACKING_URI", None)
+    with session_here(data_root, params=params) as session:
+        return session.run(pipeline_names=pipeline_names, **kwargs)
 
 
 def type_command(*arguments: str, cwd: Path = ROOT, timeout: float = 600) -> subprocess.CompletedProcess[str]:

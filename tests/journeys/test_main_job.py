@@ -19,8 +19,7 @@ from kedro.framework.startup import bootstrap_project
 from simcore.backbones import Encoder
 from simcore.embeddings import open_embeddings, write_embeddings
 from simcore.images import ImageStore, eval_pixels
-from simcore.session import SimCoreSession
-from tests.projects import ROOT, make_small_data, run_here
+from tests.projects import ROOT, make_small_data, run_here, session_here
 
 STAGES = (
     "ingestion",
@@ -82,8 +81,7 @@ def test_every_artefact_has_a_record_and_nothing_is_left_half_done(finished: Pat
 
 
 def test_no_dataset_lives_in_memory_only(finished: Path) -> None:
-    bootstrap_project(ROOT)
-    with SimCoreSession.create(project_path=ROOT, env="test", runtime_params={"data_root": str(finished)}) as session:
+    with session_here(finished) as session:
         catalog = session.load_context().catalog
         for name in sorted(pipelines["__default__"].datasets()):
             if not name.startswith(("params:", "parameters")):
