@@ -15,6 +15,8 @@ from simcore.selection.similarity import grid_rows, paired_similarities, similar
 _DENSE_COST = 40
 # Pairs are scored in pieces of 1 MiB a side.
 _PAIR_ENTRIES = 1 << 17
+# Numbers on the grid that a worker has memory for, 8 MiB: waiting rows are scored when they fill it.
+_GRID_ENTRIES = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +74,9 @@ class BlockWorker:
         self._piece_rows, self._name_of = piece_rows, name_of
         self._products = Products(fast, margin, piece_rows=piece_rows)
         self._centroids = np.arange(len(fast))
+        self._room = torch.empty(
+            (max(1, _GRID_ENTRIES // fast.shape[1]), fast.shape[1]), dtype=torch.float64, device=grid.device
+        )
 
     def find(self, block: Block, banned: np.ndarray | None, floors: np.ndarray, depths: np.ndarray) -> Found:
         """Return the pairs of `block` that reach `floors`.
@@ -116,7 +121,7 @@ class BlockWorker:
                 continue
             waiting.append(found)
             n_waiting += len(used)
-            if n_waiting >= self._piece_rows:
+            if n_waiting >= len(self._room) // 2:
                 parts += self._scored(waiting)
                 waiting, n_waiting = [], 0
         return Found(parts + self._scored(waiting), floors)
@@ -167,7 +172,9 @@ class BlockWorker:
         firsts = self._centroids * len(offsets)
         lengths = np.diff(np.searchsorted(hits, np.append(firsts, products.numel())))
         places = hits - np.repeat(firsts, lengths)
-        grid = grid_rows(rows.to(self._grid.device))
+        grid = grid_rows(
+            rows.to(self._grid.device), out=self._room[: len(rows)] if len(rows) <= len(self._room) else None
+        )
         if len(hits) * _DENSE_COST > products.numel():
             scores = similarities(self._grid, grid).reshape(-1).take(torch.from_numpy(hits).to(grid.device))
         else:

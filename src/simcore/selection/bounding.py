@@ -110,7 +110,7 @@ class Products:
                 passed = looked[0]
                 if rows.dtype == looked[1].dtype:
                     # Nearly as sharp as float32: what a second look would spare is less than it costs.
-                    return passed, looked[1].index_select(1, passed), looked[2].index_select(0, passed)
+                    return passed, looked[1].index_select(0, passed).T.contiguous(), looked[2].index_select(0, passed)
                 if len(passed) >= _COARSE_SHARE * len(rows):
                     self._coarse.discard(rows.dtype)
                 rows, excluded = rows.index_select(0, passed), None
@@ -130,7 +130,7 @@ class Products:
     def _passing(
         self, rows: torch.Tensor, coarse: torch.Tensor, excluded: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None:
-        """Return the rows of which a pair may reach its bound, all products (k, n) and all norms (n,).
+        """Return the rows of which a pair may reach its bound, all products (n, k) and all norms (n,).
 
         None where the norms are not safe for a coarse look.
         """
@@ -144,10 +144,11 @@ class Products:
         least, most = torch.aminmax(norms)
         if not (float(least) > low and float(most) < high):
             return None
-        products = self._coarse_room[rows.dtype][: len(coarse) * len(rows)].view(len(coarse), len(rows))
-        torch.mm(coarse, narrow.T, out=products)
+        # Rows before centroids: 16-bit products come out twice as fast this way round.
+        products = self._coarse_room[rows.dtype][: len(coarse) * len(rows)].view(len(rows), len(coarse))
+        torch.mm(narrow, coarse.T, out=products)
         norms = norms.to(kind)
-        passing = _bits(products).max(axis=0) >= _bits(norms)
+        passing = _bits(products).max(axis=1) >= _bits(norms)
         if excluded is not None:
             passing &= ~excluded.numpy()
         return torch.from_numpy(np.flatnonzero(passing)), products, norms
@@ -212,13 +213,13 @@ def _measure_coarse(n_centroids: int, dim: int, dtype: torch.dtype) -> bool:
     kind = _COARSE_TYPES[dtype]
     given, wide, narrow = rows.to(dtype), torch.empty_like(rows), torch.empty_like(rows, dtype=kind)
     narrow_left = left.to(kind)
-    exact, coarse = torch.empty(n_centroids, 1024), torch.empty(n_centroids, 1024, dtype=kind)
+    exact, coarse = torch.empty(n_centroids, 1024), torch.empty(1024, n_centroids, dtype=kind)
 
     def look_closely() -> None:
         torch.mm(left, (given if dtype == torch.float32 else wide.copy_(given)).T, out=exact)
 
     def look_coarsely() -> None:
-        torch.mm(narrow_left, (given if dtype == kind else narrow.copy_(given)).T, out=coarse)
+        torch.mm(given if dtype == kind else narrow.copy_(given), narrow_left.T, out=coarse)
 
     def seconds(look: Callable[[], None]) -> float:
         start = time.perf_counter()
@@ -231,8 +232,8 @@ def _measure_coarse(n_centroids: int, dim: int, dtype: torch.dtype) -> bool:
     uneven[torch.arange(len(uneven)), torch.arange(len(uneven)) % dim] = 1.0
     sound = True
     for right, cast in ((rows, narrow_left), (uneven, torch.ones_like(narrow_left))):
-        torch.mm(cast, right.to(kind).T, out=coarse)
-        truth = torch.mm(cast.float(), right.to(kind).float().T)
+        torch.mm(right.to(kind), cast.T, out=coarse)
+        truth = torch.mm(right.to(kind).float(), cast.float().T)
         # What is left once the result's own rounding is taken off.
         error = (coarse.float() - truth).abs() - _ROUNDING[kind] * truth.abs()
         sound = sound and float(error.max()) < _SOUND

@@ -22,7 +22,7 @@ from simcore.selection.sources import Source, StreamSource
 # What a block and its products may take, and rows at most: near the caches of a CPU core, and enough to fill a GPU.
 _BLOCK_LIMITS = {"cpu": (16 * 2**20, 8192), "cuda": (512 * 2**20, 1 << 20)}
 # Pairs that are held at least before they are cut to what the lists want.
-_MIN_PAIRS = 1 << 16
+_MIN_PAIRS = 1 << 14
 # Blocks that a thread takes at a time: their few surviving rows are scored together.
 _BLOCKS_A_TASK = 16
 
@@ -83,7 +83,7 @@ class Sweep:
         """
         self.passes += 1
         buffer = PairBuffer(
-            depths, floors.copy(), ranks=self._source.ranks, limit=max(_MIN_PAIRS, 2 * int(depths.sum()))
+            depths, floors.copy(), ranks=self._source.ranks, limit=max(_MIN_PAIRS, int(1.25 * int(depths.sum())))
         )
         n_rows = n_allowed = 0
         for block, mask, found in self._found(buffer, taken):

@@ -42,18 +42,19 @@ def squared_norms(rows: torch.Tensor) -> torch.Tensor:
             squares = squares[:, :half]
 
 
-def grid_rows(rows: torch.Tensor) -> torch.Tensor:
+def grid_rows(rows: torch.Tensor, *, out: torch.Tensor | None = None) -> torch.Tensor:
     """Return unit rows on the grid: (n, d) float64 integers `round(x · (2^26 / ‖x‖))`.
 
     Args:
         rows: (n, d) finite and non-zero, any float type; float64 is rounded to float32 first.
+        out: (n, d) float64 memory to write to; new memory costs more time than the numbers in it.
 
     Example:
         >>> (grid_rows(torch.tensor([[3.0, 4.0]])) / 2**26).tolist()
         [[0.5999999940395355, 0.7999999970197678]]
     """
     count, dim = rows.shape
-    grid = torch.empty((count, dim), dtype=torch.float64, device=rows.device)
+    grid = torch.empty((count, dim), dtype=torch.float64, device=rows.device) if out is None else out
     step = max(1, _PIECE // dim) if rows.device.type == "cpu" else max(1, count)
     for start in range(0, count, step):
         part = grid[start : start + step]
