@@ -1,12 +1,14 @@
 """From sources to manifests: `python -m benchmarks.ingestion_speed`.
 
-Three things. How fast each reader of own images lists them, which opens none. How fast a folder is ingested, listing,
-checking and writing together, when images are decoded and when only their headers are read; the images are 500 x 375
-pixels. And the manifest of ten million images, in a process of its own: a Parquet list in shuffled order, whose rows
-have paths, keys and labels as long as those of iNaturalist, is listed, sorted, passed through the parts and merged. Its
-images are taken as opened, 28 x 28 pixels each: opening is what the folders measure, and ten million files would
-measure a disk. Memory is how far the resident set rises above where it was after the imports. Other work on the machine
-stretches wall times, so processor time is given, too. Takes about ten minutes.
+Four things. How fast each reader of own images lists them, which opens none. How fast two readers of published sets
+list those that their official lists name, and look each up on the disk; the sets are miniatures, in folders as large
+as the official ones, of so many images as are listed. How fast a folder is ingested, listing, checking and writing
+together, when images are decoded and when only their headers are read; the images are 500 x 375 pixels. And the
+manifest of ten million images, in a process of its own: a Parquet list in shuffled order, whose rows have paths, keys
+and labels as long as those of iNaturalist, is listed, sorted, passed through the parts and merged. Its images are
+taken as opened, 28 x 28 pixels each: opening is what the folders measure, and ten million files would measure a disk.
+Memory is how far the resident set rises above where it was after the imports. Other work on the machine stretches wall
+times, so processor time is given, too. Takes about ten minutes.
 """
 
 import argparse
@@ -98,6 +100,51 @@ def measure_readers(root: Path, *, images: int, repeats: int) -> Iterator[dict[s
     for name, typed in make_sources(root, images=images).items():
         times = seconds(lambda typed=typed: list_all(typed), repeats=repeats)
         yield row(f"list: {name}", images, times)
+
+
+def plant(root: Path, keys: list[str]) -> None:
+    """Write a file of a few bytes under each key; a listing opens none."""
+    for folder in sorted({key.rpartition("/")[0] for key in keys}):
+        (root / folder).mkdir(parents=True)
+    for key in keys:
+        (root / key).write_bytes(b"image")
+
+
+def make_webvision(root: Path, *, images: int, per_folder: int = 750) -> str:
+    """Write WebVision's lists and the images they name, half of each engine; return what to type."""
+    info = root / "webvision" / "info"
+    info.mkdir(parents=True)
+    synsets = [f"n{number:08d}" for number in range(1000)]
+    (info / "synsets.txt").write_text("".join(f"{synset} a class\n" for synset in synsets))
+    half = images // 2
+    for engine, count in (("google", half), ("flickr", images - half)):
+        queries = [number // per_folder for number in range(count)]
+        keys = [f"{engine}/q{query + 1:04d}/{number:012d}.jpg" for number, query in enumerate(queries)]
+        plant(root / "webvision", keys)
+        lines = [f"{key} {query % len(synsets)}\n" for key, query in zip(keys, queries, strict=True)]
+        (info / f"train_filelist_{engine}.txt").write_text("".join(lines))
+    return f"webvision:{root / 'webvision'}"
+
+
+def make_places365(root: Path, *, images: int, per_folder: int = 5_000) -> str:
+    """Write the list of Places365 and the images it names; return what to type."""
+    numbers = [number // per_folder for number in range(images)]
+    categories = [f"/{chr(ord('a') + number % 26)}/category_{number:03d}" for number in range(max(numbers) + 1)]
+    keys = [f"{categories[category]}/{number:08d}.jpg" for number, category in enumerate(numbers, start=1)]
+    plant(root / "places365" / "data_256", [key.lstrip("/") for key in keys])
+    listed = "".join(f"{key} {category}\n" for key, category in zip(keys, numbers, strict=True))
+    (root / "places365" / "places365_train_challenge.txt").write_text(listed)
+    named = "".join(f"{category} {number}\n" for number, category in enumerate(categories))
+    (root / "places365" / "categories_places365.txt").write_text(named)
+    return f"places365:{root / 'places365'}"
+
+
+def measure_official(root: Path, *, images: int, repeats: int) -> Iterator[dict[str, Any]]:
+    """Yield a line a reader of a published set with one list of everything."""
+    for name, make in (("webvision", make_webvision), ("places365", make_places365)):
+        typed = make(root, images=images)
+        times = seconds(lambda typed=typed: list_all(typed), repeats=repeats)
+        yield row(f"list: {name}, by its official lists", images, times)
 
 
 def measure_folders(root: Path, *, images: int, repeats: int) -> Iterator[dict[str, Any]]:
@@ -192,6 +239,7 @@ def main() -> None:
         root = Path(folder)
         rows = [
             *measure_readers(root, images=asked.listed, repeats=asked.repeats),
+            *measure_official(root, images=asked.listed, repeats=asked.repeats),
             *measure_folders(root, images=asked.images, repeats=asked.repeats),
             *measure_long_manifest(root, rows=asked.rows),
         ]

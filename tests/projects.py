@@ -38,13 +38,15 @@ def make_small_data(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def session_here(data_root: Path, *, params: dict[str, Any] | None = None) -> Iterator[SimCoreSession]:
-    """Open a session in this process, in the environment `test`, and leave no state behind."""
+def session_here(
+    data_root: Path, *, params: dict[str, Any] | None = None, env: str = "test"
+) -> Iterator[SimCoreSession]:
+    """Open a session in this process and leave no state behind."""
     bootstrap_project(ROOT)
     runtime_params = {"data_root": str(data_root), **(params or {})}
     before = os.environ.get("MLFLOW_TRACKING_URI")
     try:
-        with SimCoreSession.create(project_path=ROOT, env="test", runtime_params=runtime_params) as session:
+        with SimCoreSession.create(project_path=ROOT, env=env, runtime_params=runtime_params) as session:
             yield session
     finally:
         pipelines.set_requested(None)
@@ -60,10 +62,11 @@ def run_here(
     *,
     pipeline_names: list[str] | None = None,
     params: dict[str, Any] | None = None,
+    env: str = "test",
     **kwargs: Any,
 ) -> dict[str, Any]:
-    """Run pipelines in this process, in the environment `test`, and leave no state behind."""
-    with session_here(data_root, params=params) as session:
+    """Run pipelines in this process and leave no state behind."""
+    with session_here(data_root, params=params, env=env) as session:
         return session.run(pipeline_names=pipeline_names, **kwargs)
 
 

@@ -75,12 +75,14 @@ def test_a_home_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ("", "has an empty part"),
+        ("", r"A source is empty; give a path or URL, a data set by its name such as coco, or <data set>:<path>"),
+        ("  ", "A source is empty; give"),
         ("coco+", "has an empty part"),
         ("coco@0", "quota of the source 'coco@0' is '0'; give a count of images of at least 1"),
         ("coco@lots", "quota of the source 'coco@lots' is 'lots'"),
-        ([], r"A source is \[\]; give a path"),
-        (None, "A source is None"),
+        ([], "A source is empty; give a path"),
+        ([""], "A source is empty; give a path"),
+        (None, "A source is empty; give"),
         (3, "A source is 3"),
         ({"sorce": "coco"}, "unknown key `sorce`; allowed are source, path, quota, label"),
         ({"quota": 3}, "says neither `path` nor which data set"),

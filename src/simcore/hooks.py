@@ -2,22 +2,25 @@
 
 import logging
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol, DataCatalog
 from kedro.io.core import AbstractVersionedDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pydantic import BaseModel
 
-from simcore.parameters import check_parameters
+from simcore.parameters import ArmParameters, check_parameters
 from simcore.tracking import Tracker, current_tracker, flatten, set_tracker
 
 LOGGER = logging.getLogger(__name__)
+
+SetArms = Callable[[Mapping[str, ArmParameters], tuple[str, ...], Mapping[str, tuple[str, ...]]], bool]
 
 
 def _raw_parameters(context: KedroContext) -> dict[str, Any]:
@@ -26,12 +29,24 @@ def _raw_parameters(context: KedroContext) -> dict[str, Any]:
 
 
 class ParametersHook:
-    """Checks the whole parameter tree before anything runs; Kedro alone checks only what the nodes name."""
+    """Checks the whole parameter tree before anything runs; Kedro alone checks only what the nodes name.
 
-    @hook_impl
+    Args:
+        set_arms: Is told which arms there are, which are compared and which in studies; returns whether that changes
+            the pipelines.
+    """
+
+    def __init__(self, set_arms: SetArms) -> None:
+        self._set_arms = set_arms
+
+    @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Refuse unknown parameters, wrong types and values out of range in one sentence."""
-        check_parameters(_raw_parameters(context))
+        """Refuse unknown parameters, wrong types and values out of range in one sentence; tell which arms there are."""
+        tree = check_parameters(_raw_parameters(context))
+        studies = {name: study.arms for name, study in tree.studies.items()}
+        if self._set_arms(tree.arms, tree.comparison.arms, studies):
+            # Built for other arms, by whoever asked before the parameters were known.
+            pipelines.configure("simcore.pipeline_registry")
 
     @hook_impl(tryfirst=True)
     def before_node_run(self, inputs: dict[str, Any]) -> None:
@@ -53,8 +68,8 @@ class FreshnessHook:
 
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog) -> None:
-        """Attach the catalog to every `IfFreshDataset` of it."""
-        names = catalog.filter(type_regex="IfFreshDataset")
+        """Attach the catalog to every dataset of it that looks at others."""
+        names = catalog.filter(type_regex="IfFresh")
         if names:
             pipeline = self._whole_pipeline()
             for name in names:

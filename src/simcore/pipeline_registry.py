@@ -21,11 +21,13 @@ from simcore.pipelines import (
     retrieval,
     segmentation,
     selection,
+    study,
 )
+from simcore.pipelines.arms import studies
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Return the stages by name, in the order the data go, all of them as `__default__`, and what is run beside."""
+    """Return the stages by name in the order of the data, all of them as `__default__`, asides and studies."""
     stages = {
         "ingestion": ingestion.create_pipeline(),
         "retrieval": retrieval.create_pipeline(),
@@ -46,7 +48,22 @@ def register_pipelines() -> dict[str, Pipeline]:
         "plan": stages["ingestion"] + plan.create_pipeline(),
         "export": export.create_pipeline(),
         "audit": stages["ingestion"] + stages["screening"] + audit.create_pipeline(),
-        "detection": stages["ingestion"].to_outputs("target_manifest") + detection.create_pipeline(),
+        "detection": target + detection.create_pipeline(),
         "segmentation": target + segmentation.create_pipeline(),
     }
-    return {"__default__": sum(stages.values(), Pipeline([])), **stages, **asides}
+    whole = sum(stages.values(), Pipeline([]))
+    return {"__default__": whole, "comparison": whole, **stages, **asides, **_studies(stages)}
+
+
+def _studies(stages: dict[str, Pipeline]) -> dict[str, Pipeline]:
+    """Return a pipeline for every study: the stages with its arms, its table and its figure."""
+    before = ("ingestion", "retrieval", "embedding", "screening", "clustering")
+    shared = sum((stages[name] for name in before), Pipeline([]))
+    return {
+        name: shared
+        + selection.create_pipeline(name)
+        + pretraining.create_pipeline(name)
+        + evaluation.create_pipeline(name)
+        + study.create_pipeline(name)
+        for name in studies()
+    }

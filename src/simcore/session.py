@@ -65,4 +65,6 @@ class SimCoreSession(KedroSession):
             sentence = str(cause) if cause is not None else _unmade(error)
             if sentence is not None and click.get_current_context(silent=True) is not None:
                 raise click.ClickException(sentence) from error
+            if cause is not None and cause is not error:
+                raise cause from None  # its own traceback says where; Kedro's wrappers add the dataset's name alone
             raise

@@ -10,6 +10,7 @@ from kedro.utils import find_kedro_project
 
 from simcore.config import LayeredConfigLoader
 from simcore.hooks import FreshnessHook, ParametersHook, TrackingHook
+from simcore.pipelines.arms import set_arms
 from simcore.session import SimCoreSession
 
 # kedro-mlflow sets its own logger to INFO when it is imported; conf/logging.yml cannot reach it before.
@@ -34,7 +35,7 @@ def _whole_pipeline() -> Pipeline:
 
 
 SESSION_CLASS = SimCoreSession
-HOOKS = (ParametersHook(), FreshnessHook(_whole_pipeline), TrackingHook())
+HOOKS = (ParametersHook(set_arms), FreshnessHook(_whole_pipeline), TrackingHook())
 # kedro-viz's run status hook writes `.viz/` at every run for a view that expects full sequential runs only.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
 CONFIG_LOADER_CLASS = LayeredConfigLoader

@@ -66,13 +66,20 @@ def read_entries(value: Any) -> tuple[SourceEntry, ...]:
         return (value,)
     if isinstance(value, Path):
         return (SourceEntry(path=_anchor(str(value))),)
-    if isinstance(value, str):
+    if isinstance(value, str) and value.strip():
         return tuple(_read_piece(piece) for piece in _split(value))
     if isinstance(value, Mapping):
         return (_read_mapping(value),)
-    if isinstance(value, Sequence) and len(value):
+    if isinstance(value, Sequence) and not isinstance(value, str) and len(value):
         return tuple(entry for item in value for entry in read_entries(item))
-    raise InputError(f"A source is {value!r}; give a path, a data set, or a list of these.")
+    nothing = (
+        value is None or (isinstance(value, str) and not value.strip()) or (isinstance(value, Sequence) and not value)
+    )
+    given = "empty" if nothing else repr(value)
+    raise InputError(
+        f"A source is {given}; give a path or URL, a data set by its name such as coco, or <data set>:<path>, each "
+        "with @<quota> where not all of it is wanted, and several of them joined by +."
+    )
 
 
 def _split(text: str) -> list[str]:

@@ -44,14 +44,14 @@ def test_a_column_with_gaps_is_an_attribute(manifest):
 
 def test_named_columns(manifest):
     assert attribute_columns(manifest, wanted=("variant", "comment")) == ("variant", "comment")
-    with pytest.raises(InputError, match="no label column 'maker'; it has variant, family, comment"):
+    with pytest.raises(InputError, match="`aircraft` has no label column 'maker'; it has variant, family, comment"):
         attribute_columns(manifest, wanted=("maker",))
     with pytest.raises(InputError, match="no label column 'size'"):
         attribute_columns(manifest, wanted=("size",))
 
 
 def test_none_at_all(manifest):
-    with pytest.raises(InputError, match="no label column beside `label`"):
+    with pytest.raises(InputError, match="manifest of `aircraft` has no label column beside `label`"):
         attribute_columns(manifest.drop(columns=["family", "variant"]))
 
 

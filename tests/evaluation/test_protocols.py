@@ -23,10 +23,11 @@ class Recorder:
     """Stands for a way of training: a rate is right as often as `skill` says, after each epoch."""
 
     def __init__(self, skill, *, epochs=1) -> None:
-        self.skill, self.epochs, self.fits, self.looks = skill, epochs, [], []
+        self.skill, self.epochs, self.fits, self.looks, self.names = skill, epochs, [], [], []
 
-    def fit(self, store, rates, folder, watch):
-        folder.mkdir(parents=True, exist_ok=True)
+    def fit(self, store, rates, folder, name, watch):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        self.names.append(name)
         self.fits.append((len(store), tuple(rates)))
         for epoch in range(self.epochs):
             if watch is not None:
@@ -44,21 +45,25 @@ class Recorder:
         return np.stack(ranked)[..., None]
 
 
-def run(recorder, tmp_path, *, protocol, together=True, train=10):
+def run(recorder, tmp_path, *, protocol, together=True, train=30, fingerprint="it"):
     stores = make_stores(tmp_path, train=train, test=5)
-    trial = Trial(recorder.fit, recorder.rank, tuple(recorder.skill), together)
+    trial = Trial(recorder.fit, recorder.rank, tuple(recorder.skill), together, fingerprint)
     return judge(
         trial, *stores, classes=CLASSES, evaluation="linear", protocol=protocol, seed=0, workdir=tmp_path / "work"
     )
 
 
+def chosen(outcome):
+    return {record["metric"]: record["value"] for record in outcome.records()}
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_clean_looks_at_the_test_images_once(tmp_path, together) -> None:
-    recorder = Recorder({1.0: [0.5], 10.0: [1.0], 100.0: [1.0]})
+    recorder = Recorder({100.0: [1.0], 1.0: [0.5], 10.0: [1.0]})
     outcome = run(recorder, tmp_path, protocol="clean", together=together)
     assert [len_of for len_of, _ in recorder.looks].count(10) == 1
-    assert recorder.fits[-1] == (20, (10.0,))
-    assert all(size == 16 for size, _ in recorder.fits[:-1])
+    assert recorder.fits[-1] == (60, (10.0,))
+    assert all(size == 48 for size, _ in recorder.fits[:-1])
     assert [record["value"] for record in outcome.records() if record["metric"] == "learning_rate"] == [10.0]
     assert {record["protocol"] for record in outcome.records()} == {"clean"}
 
@@ -70,13 +75,120 @@ def test_published_takes_the_best_look_at_the_test_images(tmp_path, together) ->
     values = {record["metric"]: record["value"] for record in outcome.records()}
     assert values["top1"] == pytest.approx(0.9)
     assert values["learning_rate"] == 1.0
-    assert all(size == 20 for size, _ in recorder.fits)
+    assert all(size == 60 for size, _ in recorder.fits)
+
+
+class Biased(Recorder):
+    """At first all images are taken for the larger class; then all of the smaller are right, and three of five."""
+
+    def rank(self, classifier, store):
+        _, epoch = classifier
+        predicted = [0, 0, 0, 0, 0, 0] if epoch == 0 else [0, 0, 0, 1, 1, 1]
+        return np.array(predicted)[None, :, None]
+
+
+@pytest.mark.parametrize(("metric", "predicted"), [("top1", [0] * 6), ("mean_per_class", [0, 0, 0, 1, 1, 1])])
+def test_published_chooses_by_the_measure_of_the_data_set(tmp_path, metric, predicted) -> None:
+    train, test = make_stores(tmp_path, test=5)
+    test = test.subset(test.keys[:6])
+    recorder = Biased({1.0: []}, epochs=3)
+    trial = Trial(recorder.fit, recorder.rank, (1.0,), True, "it")
+    outcome = judge(
+        trial, train, test, classes=CLASSES, evaluation="linear", protocol="published", seed=0, workdir=tmp_path,
+        metric=metric,
+    )  # fmt: skip
+    assert outcome.predicted.tolist() == predicted
+
+
+def test_looks_of_another_training_in_the_same_folder_do_not_count(tmp_path) -> None:
+    best = run(Recorder({1.0: [0.9]}), tmp_path / "one", protocol="published", fingerprint="one")
+    assert chosen(best)["top1"] == pytest.approx(0.9)
+    stores = make_stores(tmp_path / "two", test=5)
+    for fingerprint, skill in (("other", 0.3), ("one", 0.5), ("other", 0.2)):
+        recorder = Recorder({1.0: [skill]})
+        trial = Trial(recorder.fit, recorder.rank, (1.0,), True, fingerprint)
+        found = judge(
+            trial, *stores, classes=CLASSES, evaluation="linear", protocol="published", seed=0, workdir=tmp_path
+        )
+        assert chosen(found)["top1"] == pytest.approx({"other": 0.3, "one": 0.5}[fingerprint])
+
+
+@pytest.mark.parametrize("protocol", ["clean", "published"])
+def test_encoders_that_share_a_folder_keep_their_results(tmp_path, protocol) -> None:
+    train, test = make_stores(tmp_path)
+    arguments = {"classes": CLASSES, "recipe": SHORT, "sight": SIGHT, "evaluation": "linear", "seed": 0}
+    encoders = [create_random_encoder("resnet10_small", image_size=16, seed=seed) for seed in (0, 1)]
+    alone, shared = (
+        [
+            train_and_judge(encoder, train, test, protocol=protocol, workdir=tmp_path / folder, **arguments).records()
+            for encoder, folder in zip(encoders, folders, strict=True)
+        ]
+        for folders in (("a", "b"), ("c", "c"))
+    )
+    assert shared == alone
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out", "fits"), [(5, 2, 2), (1, 0, 1)], ids=["one image a class", "none can be held out"]
+)
+def test_a_choice_on_few_images_is_warned_of(tmp_path, caplog, train, held_out, fits) -> None:
+    recorder = Recorder({10.0: [0.9], 1.0: [0.9]})
+    outcome = run(recorder, tmp_path, protocol="clean", train=train)
+    assert chosen(outcome)["learning_rate"] == 1.0
+    assert len(recorder.fits) == fits
+    [message] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert f"linear: the learning rate is chosen on {held_out} held-out images of {2 * train}" in message
+    caplog.clear()
+    run(Recorder({10.0: [0.9], 1.0: [0.9]}), tmp_path / "many", protocol="clean", train=30)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "together", "names"),
+    [
+        ("clean", True, ["held_out", "all"]),
+        ("clean", False, ["held_out/rate-1", "held_out/rate-31.6228", "all"]),
+        ("published", True, ["published"]),
+        ("published", False, ["published/rate-1", "published/rate-31.6228"]),
+    ],
+)
+def test_every_training_has_a_name_of_its_own(tmp_path, protocol, together, names) -> None:
+    recorder = Recorder({1.0: [0.5], 31.622776601683793: [1.0]})
+    run(recorder, tmp_path, protocol=protocol, together=together)
+    assert recorder.names == names
+
+
+class Curves:
+    """Keeps what it is given under a name."""
+
+    def __init__(self, kept, name) -> None:
+        self.kept, self.name = kept, name
+
+    def log(self, metrics, *, step) -> None:
+        self.kept.setdefault(self.name, []).append((step, dict(metrics)))
+
+
+def test_curves_of_held_out_and_final_training_stand_apart(tmp_path) -> None:
+    train, test = make_stores(tmp_path)
+    encoder = create_random_encoder("resnet10_small", image_size=16, seed=0)
+    arguments = {"classes": CLASSES, "recipe": SHORT, "sight": SIGHT, "evaluation": "linear", "seed": 0}
+    kept: dict[str, list] = {}
+    for protocol in ("clean", "published"):
+        train_and_judge(
+            encoder, train, test, protocol=protocol, workdir=tmp_path / protocol,
+            make_reporter=lambda name: Curves(kept, name), **arguments,
+        )  # fmt: skip
+    assert list(kept) == ["held_out", "all", "published"]
+    for rows in kept.values():
+        steps = [step for step, _ in rows]
+        assert steps == sorted(set(steps))
+    assert {"test_top1_rate_0.01", "test_top1_rate_1"} <= set(kept["published"][-1][1])
 
 
 def test_a_single_rate_needs_no_validation(tmp_path) -> None:
     recorder = Recorder({3.0: [1.0]})
     run(recorder, tmp_path, protocol="clean")
-    assert recorder.fits == [(20, (3.0,))]
+    assert recorder.fits == [(60, (3.0,))]
 
 
 def test_augmented_linear_evaluation_learns_and_says_its_protocol(tmp_path) -> None:
@@ -130,18 +242,15 @@ def test_recipes_are_those_of_the_paper() -> None:
 
 def test_what_cannot_be_judged(tmp_path) -> None:
     train, test = make_stores(tmp_path, classes=3)
-    trial = Trial(None, None, (1.0,), True)
+    trial = Trial(None, None, (1.0,), True, "it")
     given = {"evaluation": "linear", "seed": 0, "workdir": tmp_path}
     classes = ("class0", "class1", "class2")
     with pytest.raises(InputError, match="`protocol` is 'paper'; allowed are clean, published"):
         judge(trial, train, test, classes=classes, protocol="paper", **given)
     fewer = train.subset([key for key in train.keys if "class2" not in key])
-    with pytest.raises(InputError, match="Test class 'class2' has no training image"):
+    untrained = "Test class 'class2' has no training image, and test image 'test/class2/0.png' is of it"
+    with pytest.raises(InputError, match=untrained):
         judge(trial, fewer, test, classes=classes, protocol="clean", **given)
-    single = train.subset(["train/class0/0.png", "train/class1/0.png", "train/class2/0.png"])
-    several = Trial(None, None, (1.0, 2.0), True)
-    with pytest.raises(InputError, match="No training image can be held out"):
-        judge(several, single, test, classes=classes, protocol="clean", **given)
 
 
 @pytest.mark.parametrize("protocol", ["clean", "published"])

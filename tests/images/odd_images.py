@@ -218,5 +218,5 @@ def refused() -> dict[str, Refused]:
         "truncated bmp": Refused(_cut(encode(colour, form="BMP")), "truncated", False),
     }
     for form, make in bombs.items():
-        images[f"bomb {form}"] = Refused(make(), r"20000 x 20000 pixels are more than|exceeds limit of", True)
+        images[f"bomb {form}"] = Refused(make(), r"it has more than the 89,478,485 pixels allowed", True)
     return images

@@ -1,4 +1,5 @@
 import hashlib
+import importlib
 import os
 from pathlib import Path
 
@@ -102,6 +103,46 @@ def test_a_pattern_is_all_its_files(tmp_path: Path) -> None:
     (tmp_path / "s-1.tar").write_bytes(b"x")
     assert source_fingerprint(pattern) != before
     assert source_fingerprint(f"file://{pattern}") == source_fingerprint(f"file://{pattern}")
+
+
+def test_a_pattern_of_stars_is_what_matches(tmp_path: Path) -> None:
+    (tmp_path / "s-0.tar").write_bytes(b"x")
+    before = source_fingerprint(tmp_path / "s-*.tar")
+    (tmp_path / "t-0.tar").write_bytes(b"x")
+    assert source_fingerprint(tmp_path / "s-*.tar") == before
+    (tmp_path / "s-1.tar").write_bytes(b"x")
+    assert source_fingerprint(tmp_path / "s-*.tar") != before
+    with pytest.raises(InputError, match="No file is called as"):
+        source_fingerprint(tmp_path / "u-*.tar")
+
+
+@pytest.mark.parametrize(
+    ("name", "below", "beside", "options"),
+    [
+        ("birds", ".", "segmentations/001.Black_footed_Albatross/extra.png", {"segmentations": "beside"}),
+        ("faces", ".", "celeba/identity_CelebA.txt", {"identities": Path("celeba")}),
+        ("imagenet", "ILSVRC/Data/CLS-LOC", "LOC_val_solution.csv", {}),
+        ("coco", "train2017", "val2017/extra.jpg", {}),
+        ("inaturalist", "train_mini", "val/extra.jpg", {}),
+        ("places365", "data_256", "categories_places365.txt", {}),
+    ],
+)
+def test_what_a_reader_takes_from_beside_belongs_to_the_source(
+    name: str, below: str, beside: str, options: dict, tmp_path: Path
+) -> None:
+    make = getattr(importlib.import_module(f"tests.images.sources.miniatures.{name}"), f"make_{name}")
+    root = tmp_path / "set"
+    above = tmp_path if options else root
+    make(root, **{key: tmp_path / value if isinstance(value, Path) else value for key, value in options.items()})
+    for typed in (f"{name}:{root / below}", str(root / below)):
+        sources = parse_sources(typed, root=tmp_path)
+        before = sources_fingerprint(sources)
+        (above / "unknown.txt").write_text(typed)
+        assert (sources_fingerprint(sources) == before) or below == "."
+        before = sources_fingerprint(sources)
+        assert sources_fingerprint(sources) == before
+        (above / beside).write_bytes((above / beside).read_bytes() + b"\n" if (above / beside).exists() else b"x")
+        assert sources_fingerprint(sources) != before
 
 
 def test_several_sources_are_those_at_those_places(tmp_path: Path) -> None:

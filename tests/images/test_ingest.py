@@ -3,7 +3,9 @@ import random
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -169,9 +171,10 @@ def test_paths_that_are_no_source(tmp_path: Path) -> None:
         read_source(tmp_path / "empty")
 
 
-def test_paths_that_are_no_source_twice(tmp_path: Path) -> None:
+def test_a_name_is_for_a_single_source() -> None:
+    paths = [str(DEFAULT / f"quadrupeds_{pool}.parquet") for pool in ("target", "openset")]
     with pytest.raises(InputError, match="`name` is 'x', but there are 2 sources"):
-        read_source([str(DEFAULT / "quadrupeds_target.parquet")] * 2, name="x")
+        read_source(paths, name="x")
 
 
 LEVEL = Option("level", ("species", "colour"), "species", "what the label is")
@@ -231,6 +234,50 @@ def test_a_new_layout_is_one_registry_line(flowers: Path) -> None:
     assert by_colour.manifest["label"].tolist() == by_colour.manifest["colour"].tolist()
     with pytest.raises(InputError, match="`level` is 'size'; allowed are 'species', 'colour'"):
         read_source(f"blooms:{flowers}", options={"level": "size"})
+
+
+def test_what_is_left_out_on_purpose_does_not_count_as_rejected(
+    flowers: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(InputError, match="2 of the 8 images"):
+        read_source(f"blooms:{flowers}")
+    monkeypatch.setitem(READERS, "blooms", replace(FLOWERS, left_out=("left out as in the published split",)))
+    with caplog.at_level(logging.INFO):
+        found = read_source(f"blooms:{flowers}", max_rejected=0)
+    assert found.rejected["reason"].tolist() == ["left out as in the published split"] * 2
+    assert "2 rejected (2 of them left out on purpose)." in caplog.text
+    (flowers / "train" / "0.png").write_bytes(b"")
+    # One of the six that are wanted, and it is the one that is named.
+    assert len(read_source(f"blooms:{flowers}", max_rejected=1 / 6).rejected) == 3
+    with pytest.raises(InputError, match=r"1 of the 6 images of .* cannot be used \(train/0: the file is empty"):
+        read_source(f"blooms:{flowers}", max_rejected=0.16)
+    # A sample is of what is wanted.
+    assert len(read_source(f"blooms:{flowers}", limit=3, max_rejected=1 / 3).rejected) == 1
+    assert read_source(f"blooms:{flowers}@3", role="openset", max_rejected=1 / 3).rejected["key"].tolist() == [
+        "train/0"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("birds", {}), ("cars", {"level": "type"}), ("places365", {}), ("faces", {})]
+)
+def test_what_a_published_set_leaves_out_stops_no_run(name: str, options: dict, tmp_path: Path) -> None:
+    make = getattr(import_module(f"tests.images.sources.miniatures.{name}"), f"make_{name}")
+    make(tmp_path)
+    found = read_source(f"{name}:{tmp_path}", options=options, max_rejected=0)
+    assert len(found.rejected) > 0 and set(found.rejected["reason"]) == set(READERS[name].left_out)
+
+
+def test_classes_of_a_source_without_any(plant) -> None:
+    with_classes = plant("a/1.png", "a/2.png", "b/1.png", root="one")
+    flat = plant("1.png", "2.png", root="two")
+    sentence = (
+        r"`classes` is given, but of .* the source `two` has no classes, so that none of its images would be taken;"
+    )
+    for classes in (["a"], 1):
+        with pytest.raises(InputError, match=sentence):
+            read_source(f"{with_classes}+{flat}", role="openset", classes=classes)
+    assert len(read_source(f"{with_classes}+{flat}", role="openset").manifest) == 5
 
 
 def test_an_official_open_set_lends_its_train_images_only(flowers: Path) -> None:

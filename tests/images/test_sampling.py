@@ -62,6 +62,7 @@ def listing(tmp_path: Path) -> Path:
             "label": "abcd"[number % 4],
             "split": "test" if number % 4 == number // 5 else None if source == "y" else "train",
             "source": source,
+            "reason": {7: "left out", 6: "empty"}.get(number),
         }
         for source in "xy"
         for number in range(20)
@@ -75,6 +76,22 @@ def chosen(path: Path, **wanted) -> list[dict]:
     mask = choose_rows(path, **(settings | wanted))
     rows = pq.read_table(path).to_pylist()
     return rows if mask is None else [row for row, taken in zip(rows, mask, strict=True) if taken]
+
+
+def test_what_is_left_out_on_purpose_is_in_no_sample(listing: Path) -> None:
+    every = pq.read_table(listing).to_pylist()
+    on_purpose = {row["key"] for row in every if row["reason"] == "left out"}
+    assert on_purpose == {"x/07", "y/07"}
+    for wanted in ({"limit": 22}, {"quotas": {"x": 11, "y": 11}}):
+        # As many as are wanted, all the same.
+        rows = chosen(listing, left_out=["left out"], **wanted)
+        assert not {row["key"] for row in rows} & on_purpose
+        assert {row["key"] for row in chosen(listing, **wanted)} & on_purpose
+        counted = [row for row in rows if row["split"] != "test"]
+        assert len(counted) == wanted.get("limit", 22)
+    # Of a source that is taken whole all is listed, and so it is of classes.
+    assert {row["key"] for row in chosen(listing, left_out=["left out"], quotas={"x": 4})} & on_purpose == {"y/07"}
+    assert on_purpose <= {row["key"] for row in chosen(listing, left_out=["left out"], classes=["d"])}
 
 
 def test_nothing_wanted_is_everything(listing: Path) -> None:

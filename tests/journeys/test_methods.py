@@ -60,7 +60,6 @@ def test_two_stages_repeated_selection_and_a_matched_arm(
     change = {
         "initialise_from": str(given),
         "reselections": 1,
-        "match_iterations": True,
         "optimisation": {"steps": None, "epochs": 2, "warmup_steps": 0},
     }
     with caplog.at_level(logging.INFO):
@@ -83,7 +82,10 @@ def test_the_coreset_counts_for_the_arm_x_only_where_it_is_matched(
     finished: Path, small_data: dict, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     root = Path(shutil.copytree(finished, tmp_path / "root"))
-    matched = {**small_data, "pretraining": {"match_iterations": True}}
+    # Given in epochs, the length of an arm depends on its images, unless all take those of the coreset.
+    epochs = {"pretraining": {"optimisation": {"steps": None, "epochs": 1, "warmup_steps": 0}}}
+    small_data = {**small_data, **epochs, "comparison": {"fairness": "paper"}}
+    matched = {**small_data, "comparison": {"fairness": "equal_compute"}}
     names = ["ingestion", "retrieval", "embedding", "clustering", "selection", "pretraining"]
     run_here(root, params=matched, pipeline_names=names)
     for params, expected in ((matched, True), (small_data, False)):

@@ -44,7 +44,7 @@ def test_class_folders_with_train_and_test(tables: dict, tmp_path: Path) -> None
     assert manifest["label"].nunique() == 6
     comparison = pd.read_parquet(newest(tmp_path, "comparison.parquet"))
     linear = comparison[(comparison["evaluation"] == "linear") & (comparison["metric"] == "top1")]
-    assert linear["mean"].between(0, 1).all()
+    assert linear.loc[linear["n_seeds"] > 0, "mean"].between(0, 1).all()  # pixels have no augmented layer
     report = newest(tmp_path, "report.html").read_text()
     # The labels of this open-set match no pattern of the shipped data: no purity may be claimed.
     assert "no label of the open-set matches" in report

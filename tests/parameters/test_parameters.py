@@ -83,8 +83,8 @@ def test_one_change_leaves_its_siblings() -> None:
 
 
 def test_seeds_from_the_command_line() -> None:
-    assert check_parameters(load(pretraining={"seeds": "0+3"})).pretraining.seeds == (0, 3)
-    assert check_parameters(load(pretraining={"seeds": 7})).pretraining.seeds == (7,)
+    assert check_parameters(load(comparison={"seeds": "0+3"})).comparison.seeds == (0, 3)
+    assert check_parameters(load(comparison={"seeds": 7})).comparison.seeds == (7,)
 
 
 def test_source_starts_where_the_command_is_typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 def decide(manifest: pd.DataFrame, **typed: Any) -> dict[str, Any]:
     tree = check_parameters(load("test", **typed))
-    return decide_image_size(manifest, tree.images, tree.retrieval, tree.pretraining, tree.runtime)
+    return decide_image_size(manifest, tree.images, tree.retrieval, tree.pretraining, tree.comparison, tree.runtime)
 
 
 SHORT = {"optimisation": {"batch_size": "auto"}}
@@ -60,5 +60,24 @@ def test_more_views_leave_time_for_smaller_images(manifest: pd.DataFrame) -> Non
 
 
 def test_a_batch_larger_than_x_is_refused_before_any_training(manifest: pd.DataFrame) -> None:
-    with pytest.raises(InputError, match="`batch_size` is 16 but the training data has"):
-        decide(manifest)
+    for stage, other in (("retrieval", "pretraining"), ("pretraining", "retrieval")):
+        sentence = (
+            f"In `{stage}.optimisation`, for the train images of .*: `batch_size` is 16 but the training data has"
+        )
+        with pytest.raises(InputError, match=sentence) as caught:
+            decide(manifest, **{other: SHORT})
+        assert "`images.image_size=<pixels>`" in str(caught.value)
+        assert str(manifest["source"].iloc[0]) in str(caught.value)
+
+
+def test_where_the_size_is_given_a_training_that_cannot_be_stops_no_evaluation(
+    manifest: pd.DataFrame, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    assert decide(manifest, images={"image_size": 64})["image_size"] == 64
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "`pretraining.optimisation`" in warning and "batch_size" in warning
+    assert "minutes" not in caplog.text
+    caplog.clear()
+    decide(manifest, images={"image_size": 64}, retrieval=SHORT, pretraining=SHORT)
+    assert "minutes" in caplog.text and "WARNING" not in caplog.text

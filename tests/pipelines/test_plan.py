@@ -42,7 +42,19 @@ def test_after_the_selection_it_is_exact_and_stale_selections_do_not_count(finis
 
 
 def test_a_matched_arm_takes_the_steps_of_the_coreset(tmp_path, small_data):
-    longer = {"optimisation": {"steps": None, "epochs": 3}, "match_iterations": True}
+    longer = {"optimisation": {"steps": None, "epochs": 3}}
     table = _plan(tmp_path, {**small_data, "selection": {"tau": None, "budget": 64}, "pretraining": longer})
     assert table.loc["x", "steps"] == table.loc["simcore", "steps"]
     assert table.loc["x", "images"] < table.loc["simcore", "images"]
+
+
+def test_every_kind_of_arm_is_planned(tmp_path, small_data):
+    arms = "x+x_matched+os+x_os+random+simcore_k1+simcore+oracle+random_5pct+simcore_tau_99"
+    settings = {"optimisation": {"steps": None, "epochs": 3, "warmup_steps": 0}}
+    comparison = {"arms": arms, "fairness": "paper"}
+    table = _plan(tmp_path, {**small_data, "pretraining": settings, "comparison": comparison})
+    n_x, n_os = table.loc["x", "images"], table.loc["os", "images"]
+    assert table.loc["x_os", "images"] == n_x + n_os and table.loc["os", "of_target"] == 0
+    assert table.loc["random_5pct", "images"] == n_x + int(0.05 * n_os)
+    assert table.loc["x", "steps"] < table.loc["x_matched", "steps"] == table.loc["simcore", "steps"]
+    assert table.loc["simcore_k1", "bound"] == table.loc["oracle", "bound"] == "at most"

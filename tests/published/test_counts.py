@@ -156,6 +156,26 @@ def test_likeliest_cause(dataset: str, found: dict, cause: str) -> None:
     assert cause.lower() in first.cause.lower()
 
 
+@pytest.mark.parametrize(
+    ("dataset", "found", "cause"),
+    [
+        # A class or two of a small part are not the classes of another level.
+        ("faces", {"level": "identity", "train": 25, "test": 7, "classes": 2}, "images are missing, and with them"),
+        ("faces", {"level": "male", "train": 25, "test": 7, "classes": 1}, "images are missing, and with them"),
+        ("pets", {"level": "breed", "train": 200, "test": 200, "classes": 2}, "images are missing, and with them"),
+        ("cars", {"level": "model", "train": 300, "classes": 9}, "images are missing, and with them"),
+        # Of a set that is whole, they are; and where several levels have as many, all are named.
+        ("pets", {"level": "breed", "train": 3680, "classes": 2}, "number at 'species': the labels are at another"),
+        ("faces", {"level": "identity", "train": 4263, "classes": 2}, "'male', 'oval_face', 'pointy_nose', 'smiling',"),
+        ("webfg", {"level": "whole", "train": 21_448, "classes": 196}, "at 'car'"),
+        ("pets", {"level": "breed", "train": 3680, "classes": 36}, "folders of classes are missing"),
+    ],
+)
+def test_the_cause_of_other_classes_heeds_the_images(dataset: str, found: dict, cause: str) -> None:
+    finding = next(each for each in compare_counts(dataset, **found) if each.what == "classes")
+    assert finding.verdict == "mismatch" and cause in finding.cause.lower()
+
+
 @given(
     dataset=st.sampled_from(DATASETS),
     what=st.sampled_from(["train", "test", "classes"]),

@@ -1,5 +1,6 @@
 """What the tests of this room share: records, images in memory, one whole report."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,13 +17,13 @@ from simcore.reporting import (
     accuracy_figure,
     centroid_gallery,
     compare_arms,
+    compare_pairs,
     composition_figure,
     coreset_purity,
     coreset_shares,
     curves_figure,
     describe_data,
     neighbour_gallery,
-    paired_differences,
     rounds_gallery,
     state_answer,
     state_finding,
@@ -127,7 +128,27 @@ def trace() -> pd.DataFrame:
 
 
 @pytest.fixture
-def report(all_records: list[dict[str, Any]], pool: pd.DataFrame, coreset: pd.DataFrame, trace: pd.DataFrame) -> Report:
+def published() -> pd.DataFrame:
+    """A published number beside ours, and one of which every text is hostile."""
+    row = {
+        "table": "main", "dataset": "pets", "openset": None, "method": "simclr", "encoder": "resnet50", "arm": "x",
+        "ratio_percent": math.nan, "tau": math.nan, "evaluation": "linear", "metric": "top1", "protocol": "clean",
+        "n_seeds": 3, "published": 59.23, "ours": 58.5, "difference": -0.73,
+        "protocol_differences": "Clean instead of published; 3 seeds instead of 1.", "flag": None,
+    }  # fmt: skip
+    told = ("evaluation", "metric", "protocol", "protocol_differences", "flag")
+    texts = ("table", "dataset", "openset", "method", "encoder", "arm", *told)
+    return pd.DataFrame([row, {**row, "ratio_percent": 1.0, **dict.fromkeys(texts, HOSTILE)}])
+
+
+@pytest.fixture
+def report(
+    all_records: list[dict[str, Any]],
+    pool: pd.DataFrame,
+    coreset: pd.DataFrame,
+    trace: pd.DataFrame,
+    published: pd.DataFrame,
+) -> Report:
     """A report with every part, and hostile text wherever text from outside arrives."""
     target = pd.DataFrame(
         {"key": [f"x/{n}" for n in range(5)], "label": HOSTILE, "split": "train", "width": 28, "height": 28}
@@ -135,7 +156,7 @@ def report(all_records: list[dict[str, Any]], pool: pd.DataFrame, coreset: pd.Da
     rows = np.eye(5, dtype=np.float32)
     target_images, openset_images = ArrayImages(target["key"]), ArrayImages(pool["key"])
     comparison = compare_arms(all_records, arms=ARMS, references=REFERENCES)
-    differences = paired_differences(all_records, arms=ARMS, references=REFERENCES)
+    differences = compare_pairs(all_records, arms=ARMS, references=REFERENCES)
     finding = state_finding(differences)
     purity = coreset_purity(coreset, pool, relevant="animal/*")
     shares = coreset_shares(coreset, pool)
@@ -166,6 +187,9 @@ def report(all_records: list[dict[str, Any]], pool: pd.DataFrame, coreset: pd.Da
         comparison=comparison,
         differences=differences,
         findings=(finding,),
+        terms=f"Equal compute: {HOSTILE}.",
+        steps={"x": 600, HOSTILE: 12_345},
+        published=published,
         figures={
             "trace": trace_figure(trace, threshold=0.95, stopped="threshold"),
             "accuracy": accuracy_figure(comparison),

@@ -7,10 +7,10 @@ from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
 from simcore.reuse import make_plan
-from simcore.reuse.reading import reads_only_if, unread, wanted_only_if
+from simcore.reuse.reading import Condition, reads_only_if, unread, wanted_only_if
 
 
-@reads_only_if("other", parameter="params:p", field="wanted")
+@reads_only_if("other", Condition("params:p", "wanted"))
 def train(images, p, other):
     return images
 
@@ -44,13 +44,13 @@ def test_an_unmarked_function_reads_everything() -> None:
 
 
 def test_the_mark_survives_a_partial_and_marks_add_up() -> None:
-    marked = reads_only_if("more", parameter="params:p", field="all")(train)
+    marked = reads_only_if("more", Condition("params:p", "all"))(train)
     part = update_wrapper(partial(marked, other=None), marked)
     assert unread(part, {"params:p": {"wanted": False, "all": False}}) == {"other", "more"}
     assert unread(part, {"params:p": {"wanted": True, "all": False}}) == {"more"}
 
 
-@reads_only_if("found", parameter="params:p", field="exclude", value="audit")
+@reads_only_if("found", Condition("params:p", "exclude", "equals", "audit"))
 def pick(p, found):
     return found
 
@@ -96,8 +96,8 @@ def evaluate(p, network):
 def test_nodes_that_are_wanted_for_themselves_under_a_parameter_only(encoder: str | None) -> None:
     """Either the arm or the given encoder is evaluated; where somebody reads both, both are."""
     given, arm = (
-        wanted_only_if(update_wrapper(partial(evaluate), evaluate), parameter="params:p", field="encoder", given=wanted)
-        for wanted in (True, False)
+        wanted_only_if(update_wrapper(partial(evaluate), evaluate), Condition("params:p", "encoder", test))
+        for test in ("given", "missing")
     )
     nodes = [
         Node(lambda p: p, inputs="params:p", outputs="network", name="load"),
@@ -111,3 +111,22 @@ def test_nodes_that_are_wanted_for_themselves_under_a_parameter_only(encoder: st
     joined = Node(lambda one, other: one, inputs=["of_given", "of_arm"], outputs="joined", name="join")
     every = {step.node for step in make_plan(Pipeline([*nodes, joined]), catalog).steps}
     assert {"load", "given", "arm", "join"} <= every and ("draw" in every) == (encoder is None)
+
+
+@pytest.mark.parametrize("arms", [("x",), ("x", "os"), ()])
+def test_marks_add_up_and_look_at_parameters_that_no_node_takes(arms: tuple[str, ...]) -> None:
+    nodes = []
+    for arm in ("x", "os"):
+        function = wanted_only_if(update_wrapper(partial(evaluate), evaluate), Condition("params:c", "arms", "contains", arm))
+        function = wanted_only_if(function, Condition("params:p", "deep.er", "missing"))
+        nodes.append(Node(function, inputs=["params:p", "network"], outputs=f"of_{arm}", name=arm))
+    catalog = DataCatalog(
+        {
+            "params:p": MemoryDataset({"deep": {"er": None}}),
+            "params:c": MemoryDataset({"arms": arms}),
+            "network": MemoryDataset(1),
+        }
+    )
+    assert {step.node for step in make_plan(Pipeline(nodes), catalog).steps} == set(arms)
+    catalog["params:p"] = MemoryDataset({"deep": {"er": 1}})
+    assert not make_plan(Pipeline(nodes), catalog).steps

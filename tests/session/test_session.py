@@ -41,6 +41,18 @@ def test_scripts_get_the_project_error(failing: Failing) -> None:
         failing.run()
 
 
+def test_scripts_get_it_from_behind_a_dataset_error_too(monkeypatch: pytest.MonkeyPatch, failing: Failing) -> None:
+    def run(self, *_args, **_kwargs):
+        try:
+            raise InputError("`tau` is 2")
+        except InputError as error:
+            raise DatasetError("coreset_simcore: `tau` is 2") from error
+
+    monkeypatch.setattr("kedro.framework.session.KedroSession.run", run)
+    with pytest.raises(InputError, match="^`tau` is 2$"):
+        failing.run()
+
+
 def test_the_command_line_gets_one_sentence(failing: Failing) -> None:
     with click.Context(click.Command("run")), pytest.raises(click.ClickException, match="`tau` is 2"):
         failing.run()

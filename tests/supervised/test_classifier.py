@@ -73,6 +73,23 @@ def test_fine_tuning_moves_every_weight() -> None:
     assert not still
 
 
+def test_the_value_of_the_loss_is_that_of_one_layer_and_its_gradient_that_of_all() -> None:
+    several = Classifier(backbone(), class_count=3, seed=0, frozen=True, rates=(1.0, 2.0, 3.0))
+    alone = Classifier(backbone(), class_count=3, seed=0, frozen=True)
+    [lot] = batches(1)
+    # Before the first step all layers are equal.
+    assert several(lot).loss.item() == pytest.approx(alone(lot).loss.item())
+    several(lot).loss.backward()
+    alone(lot).loss.backward()
+    for weight in several.weights:
+        torch.testing.assert_close(weight.grad, alone.weights[0].grad)
+    with torch.no_grad():
+        several.weights[0].fill_(torch.nan)
+        several.weights[2].mul_(3)
+    losses = [nn.functional.cross_entropy(logits, lot[1]) for logits in several.logits(lot[0])[1:]]
+    assert several(lot).loss.item() == pytest.approx(torch.stack(losses).mean().item())
+
+
 def test_a_layer_that_diverged_is_left_behind() -> None:
     method = Classifier(backbone(), class_count=3, seed=0, frozen=True, rates=(1.0, 2.0))
     alone = copy.deepcopy(method)

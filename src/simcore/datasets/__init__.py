@@ -5,7 +5,7 @@ from simcore.datasets.centroids import CentroidsDataset
 from simcore.datasets.embeddings import EmbeddingsDataset
 from simcore.datasets.encoders import EncoderDataset, SeedEncodersDataset
 from simcore.datasets.figures import FigureDataset, PageDataset, PictureDataset
-from simcore.datasets.if_fresh import IfFreshDataset
+from simcore.datasets.if_fresh import IfFreshDataset, IfFreshGroupDataset, IfFreshRecordsDataset
 from simcore.datasets.made import RecordsIndexDataset
 from simcore.datasets.records import RecordsDataset
 from simcore.datasets.tables import TableDataset
@@ -17,6 +17,8 @@ __all__ = [
     "EncoderDataset",
     "FigureDataset",
     "IfFreshDataset",
+    "IfFreshGroupDataset",
+    "IfFreshRecordsDataset",
     "PageDataset",
     "PictureDataset",
     "RecordsDataset",

@@ -51,6 +51,11 @@ class _UnlessGiven(AtomicDataset[Any, Any]):
         """Return the fingerprint of the list's content; None where the coreset is selected."""
         from simcore.parameters.weights import weights_fingerprint
 
+        if self.given is not None and not self.given.is_file():
+            raise InputError(
+                f"`pretraining.coreset` is {self.given}, which is no file; give a list of keys or uris: .txt, .csv or "
+                ".parquet."
+            )
         return None if self.given is None else weights_fingerprint(str(self.given))
 
     def _exists(self) -> bool:

@@ -1,5 +1,6 @@
-"""An artefact, if it is what the present parameters would give."""
+"""Artefacts, if they are what the present parameters would give."""
 
+import re
 from typing import Any
 
 from kedro.io import AbstractDataset, CatalogProtocol
@@ -8,9 +9,47 @@ from kedro.pipeline import Pipeline
 
 from simcore.errors import SimCoreError
 from simcore.reuse.plan import make_plan
+from simcore.reuse.values import value_fingerprint
 
 
-class IfFreshDataset(AbstractDataset[None, Any]):
+class _Looking(AbstractDataset[None, Any]):
+    """Looks at artefacts that stand under their own names; a hook attaches the catalog and the whole pipeline."""
+
+    def __init__(self, *, metadata: dict[str, Any] | None = None) -> None:
+        self.metadata = metadata
+        self._catalog: CatalogProtocol | None = None
+        self._pipeline = Pipeline([])
+
+    def attach(self, catalog: CatalogProtocol, *, pipeline: Pipeline) -> None:
+        """Tell the dataset the catalog of the run and the pipeline that makes the artefacts; a hook does that."""
+        self._catalog, self._pipeline = catalog, pipeline
+
+    def save(self, data: None) -> None:
+        """Refuse: artefacts are saved under their own names."""
+        raise DatasetError("This dataset only looks at artefacts that are saved under their own names.")
+
+    def _fresh(self, name: str) -> str | None:
+        """Return the fingerprint of the artefact `name` if it holds."""
+        if name not in self._pipeline.all_outputs():  # such as of an arm that is not compared
+            return None
+        if not self._attached().exists(name):  # spares the plan, which looks at the sources
+            return None
+        pipeline = self._pipeline.to_outputs(name)
+        plan = make_plan(pipeline, self._attached())
+        makers = {node.name for node in pipeline.nodes if name in node.outputs}
+        # The maker is no part of the plan where its outputs are not wanted: what lies there is from another time.
+        made = next((step.fingerprint for step in plan.steps if step.node in makers), None)
+        return None if plan.stale else made
+
+    def _attached(self) -> CatalogProtocol:
+        if self._catalog is None:
+            raise SimCoreError(
+                "This was asked for outside a run; load the artefact from the catalog under its own name."
+            )
+        return self._catalog
+
+
+class IfFreshDataset(_Looking):
     """Loads the dataset named, or None where it is missing or was made from other parameters, code or inputs.
 
     For nodes that know more once a later stage has run, such as the cost planner after the selection: an ordinary
@@ -22,46 +61,57 @@ class IfFreshDataset(AbstractDataset[None, Any]):
     """
 
     def __init__(self, *, dataset: str, metadata: dict[str, Any] | None = None) -> None:
-        self.metadata = metadata
+        super().__init__(metadata=metadata)
         self._name = dataset
-        self._catalog: CatalogProtocol | None = None
-        self._pipeline = Pipeline([])
-
-    def attach(self, catalog: CatalogProtocol, *, pipeline: Pipeline) -> None:
-        """Tell the dataset the catalog of the run and the pipeline that makes the artefact; a hook does that."""
-        self._catalog = catalog
-        self._pipeline = pipeline.to_outputs(self._name)
 
     def outside_state(self) -> str:
         """Return the fingerprint of the artefact if it holds, so that what follows is re-made when that changes."""
-        return self._fresh() or f"no {self._name} that holds"
+        return self._fresh(self._name) or f"no {self._name} that holds"
 
     def load(self) -> Any:
         """Return the artefact, or None."""
-        return None if self._fresh() is None else self._attached().load(self._name)
-
-    def save(self, data: None) -> None:
-        """Refuse: the artefact is saved under its own name."""
-        raise DatasetError(f"`{self._name}` is saved under its own name; this dataset only looks at it.")
-
-    def _fresh(self) -> str | None:
-        if not self._attached().exists(self._name):  # spares the plan, which looks at the sources
-            return None
-        plan = make_plan(self._pipeline, self._attached())
-        makers = {node.name for node in self._pipeline.nodes if self._name in node.outputs}
-        # The maker is no part of the plan where its outputs are not wanted: what lies there is from another time.
-        made = next((step.fingerprint for step in plan.steps if step.node in makers), None)
-        return None if plan.stale else made
-
-    def _attached(self) -> CatalogProtocol:
-        if self._catalog is None:
-            raise SimCoreError(
-                f"`{self._name}` was asked for outside a run; load it from the catalog under its own name."
-            )
-        return self._catalog
+        return None if self._fresh(self._name) is None else self._attached().load(self._name)
 
     def _exists(self) -> bool:
-        return self._catalog is not None and self._fresh() is not None
+        return self._catalog is not None and self._fresh(self._name) is not None
 
     def _describe(self) -> dict[str, Any]:
         return {"dataset": self._name}
+
+
+class IfFreshGroupDataset(_Looking):
+    """Loads all artefacts whose names match, by name; those that do not hold are left out.
+
+    Args:
+        pattern: Regular expression on catalog names, matched as a whole.
+        metadata: Free metadata for plugins.
+    """
+
+    def __init__(self, *, pattern: str, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(metadata=metadata)
+        self._pattern = re.compile(pattern)
+
+    def outside_state(self) -> str:
+        """Return the fingerprint of what holds."""
+        return value_fingerprint([[name, self._fresh(name)] for name in self._names()])
+
+    def load(self) -> Any:
+        """Return what holds, by name."""
+        return {name: self._attached().load(name) for name in self._names() if self._fresh(name)}
+
+    def _names(self) -> list[str]:
+        return sorted(name for name in self._pipeline.all_outputs() if self._pattern.fullmatch(name))
+
+    def _exists(self) -> bool:
+        return self._catalog is not None and any(self._fresh(name) for name in self._names())
+
+    def _describe(self) -> dict[str, Any]:
+        return {"pattern": self._pattern.pattern}
+
+
+class IfFreshRecordsDataset(IfFreshGroupDataset):
+    """Loads the records of all artefacts whose names match as one list, artefact after artefact by name."""
+
+    def load(self) -> list[dict[str, Any]]:
+        """Return the records."""
+        return [record for records in super().load().values() for record in records]

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pandas as pd
 
 from simcore.errors import InputError
+from simcore.evaluation.naming import name_sources
 from simcore.evaluation.outcome import Outcome
 from simcore.images.manifest import MANIFEST_COLUMNS
 
@@ -35,7 +36,8 @@ def attribute_columns(manifest: pd.DataFrame, *, wanted: Sequence[str] | None = 
         missing = [column for column in wanted if column not in text]
         if missing:
             raise InputError(
-                f"The manifest has no label column '{missing[0]}'; it has {', '.join(text) or 'none beside `label`'}."
+                f"The manifest of {name_sources(manifest)} has no label column '{missing[0]}'; it has "
+                f"{', '.join(text) or 'none beside `label`'}."
             )
         return tuple(wanted)
     found = tuple(
@@ -46,8 +48,8 @@ def attribute_columns(manifest: pd.DataFrame, *, wanted: Sequence[str] | None = 
     )
     if not found:
         raise InputError(
-            "The manifest has no label column beside `label`; data sets such as aircraft, cars and faces have some. "
-            "Give one of these as `target.source`, or name columns with `attributes.columns`."
+            f"The manifest of {name_sources(manifest)} has no label column beside `label`; data sets such as aircraft, "
+            "cars and faces have some. Give one of these as `target.source`, or name columns with `attributes.columns`."
         )
     return found
 

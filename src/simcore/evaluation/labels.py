@@ -4,8 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from simcore.errors import InputError
+from simcore.evaluation.naming import name_each, name_first, name_sources
+
+LEAST_CLASSES = 2
 
 
 @dataclass(frozen=True)
@@ -21,47 +25,66 @@ class LabelledFeatures:
     classes: np.ndarray
 
 
-def find_classes(train_labels: Iterable[str | None], test_labels: Iterable[str | None]) -> tuple[str, ...]:
-    """Return the names of the classes of the training images, sorted; checked against those of the test images.
+def find_classes(manifest: pd.DataFrame, *, column: str = "label") -> tuple[str, ...]:
+    """Return the names of the classes of a manifest's training images, sorted; checked against the test images.
 
     A class that only the training images have is one that the classifier may name wrongly; means over classes leave it
     out, since no test image has it.
 
+    Args:
+        manifest: Rows with `key`, `uri`, `source`, `split` and the labels.
+        column: Of the labels.
+
     Raises:
         InputError: An image has no label, there is no test image, one class alone, or a test class without training
-            images.
+            images; names source, key and file.
 
     Example:
-        >>> find_classes(["cat", "dog", "cow"], ["dog", "cat"])
+        >>> rows = {"key": list("abcd"), "uri": list("abcd"), "source": "pets", "split": ["train"] * 3 + ["test"]}
+        >>> find_classes(pd.DataFrame({**rows, "label": ["cat", "dog", "cow", "dog"]}))
         ('cat', 'cow', 'dog')
     """
-    train, test = list(train_labels), list(test_labels)
-    for part, labels in (("training", train), ("test", test)):
-        if not labels:
-            raise InputError(f"There is no {part} image, so nothing can be measured with labels; give both parts.")
-        unlabelled = sum(label is None or label != label for label in labels)  # noqa: PLR0124 (NaN)
-        if unlabelled:
+    train, test = (manifest[manifest["split"] == split] for split in ("train", "test"))
+    for part, rows in (("training", train), ("test", test)):
+        if rows.empty:
+            of = f" among the {len(manifest)} of {name_sources(manifest)}" if len(manifest) else ""
+            raise InputError(f"There is no {part} image{of}, so nothing can be measured with labels; give both parts.")
+        without = rows[rows[column].isna()]
+        if len(without):
             raise InputError(
-                f"{unlabelled} of {len(labels)} {part} images have no label; label them, or leave them out."
+                f"{len(without)} of {len(rows)} {part} images of {name_sources(rows)} have no label (the first is "
+                f"{name_first(without)}); label them, or leave them out."
             )
-    classes = tuple(sorted(set(map(str, train))))
-    check_trained(classes, test)
-    if len(classes) < 2:  # noqa: PLR2004
-        raise InputError(f"All training images are of the one class '{classes[0]}'; at least 2 classes are needed.")
+    classes = tuple(sorted(set(map(str, train[column]))))
+    check_trained(classes, test[column], images=name_each(test))
+    if len(classes) < LEAST_CLASSES:
+        raise InputError(
+            f"All {len(train)} training images of {name_sources(train)} are of the one class '{classes[0]}' (the first "
+            f"is {name_first(train)}); at least {LEAST_CLASSES} classes are needed."
+        )
     return classes
 
 
-def check_trained(trained: Iterable[str], test_labels: Iterable[str | None]) -> None:
+def check_trained(
+    trained: Iterable[str], test_labels: Iterable[str | None], *, images: Sequence[str] | None = None
+) -> None:
     """Raise if the test images have a class that the training images lack.
 
+    Args:
+        trained: Classes of the training images.
+        test_labels: Class of each test image.
+        images: What each test image is called, for the message.
+
     Raises:
-        InputError: Names the first such class.
+        InputError: Names the first such class, and its first image.
     """
-    missing = sorted(set(map(str, test_labels)) - set(trained))
+    labels = list(map(str, test_labels))
+    missing = sorted(set(labels) - set(trained))
     if missing:
         raise InputError(
             f"Test class '{missing[0]}' has no training image"
             + (f" (nor have {len(missing) - 1} more)" if len(missing) > 1 else "")
+            + ("" if images is None else f", and test image {images[labels.index(missing[0])]} is of it")
             + "; add some, draw a larger share of the labels, or draw it stratified."
         )
 

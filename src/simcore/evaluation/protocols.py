@@ -1,5 +1,6 @@
 """How a learning rate and an epoch are chosen: cleanly, or as the published numbers were."""
 
+import hashlib
 import io
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from simcore.errors import InputError
 from simcore.evaluation.labels import check_trained
 from simcore.evaluation.linear import stratified_folds
+from simcore.evaluation.metrics import accuracy
 from simcore.evaluation.outcome import Outcome
 from simcore.files import atomic_file
 from simcore.images import ImageStore
@@ -23,12 +25,14 @@ logger = logging.getLogger(__name__)
 Protocol = Literal["clean", "published"]
 PROTOCOLS: tuple[Protocol, ...] = ("clean", "published")
 _FOLDS = 5
+_FEW_HELD_OUT = 10
 
 Watch = Callable[[Classifier], Mapping[str, float]]
 Rank = Callable[[Classifier, ImageStore], np.ndarray]
 """From a classifier and images to `(r, n, k)` ranked classes."""
-Fit = Callable[[ImageStore, Sequence[float], Path, Watch | None], Classifier]
-"""Trains on images at these rates, with its checkpoints in a folder; the watch is called after every epoch."""
+Fit = Callable[[ImageStore, Sequence[float], Path, str, Watch | None], Classifier]
+"""Trains on images at these rates, with its checkpoints below a folder, under the name of the training, such as
+`held_out/rate-0.1`; the watch is called after every epoch."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +44,20 @@ class Trial:
         rank: Ranks the classes of images.
         rates: Learning rates to choose from.
         together: Whether `fit` takes all rates at once (frozen encoders); otherwise one after the other.
+        fingerprint: What tells this way of training, its encoder included, from others.
     """
 
     fit: Fit
     rank: Rank
     rates: Sequence[float]
     together: bool
+    fingerprint: str
 
-    def lots(self, rates: Sequence[float]) -> list[tuple[float, ...]]:
-        """Return the rates that are trained at once."""
-        return [tuple(rates)] if self.together else [(rate,) for rate in rates]
+    def lots(self, *, stage: str) -> dict[str, tuple[float, ...]]:
+        """Return the rates that are trained at once, by the name of their training."""
+        if self.together:
+            return {stage: tuple(self.rates)}
+        return {f"{stage}/rate-{rate:g}": (rate,) for rate in self.rates}
 
 
 def judge(
@@ -63,14 +71,16 @@ def judge(
     seed: int,
     workdir: Path,
     suffix: str = "",
+    metric: str = "top1",
 ) -> Outcome:
     """Return what a trial says about the test images under a protocol.
 
     `clean`: the rate is the one that is right most often, after the last epoch, on a fifth of the training images of
-    each class, held out by seed; of equally good ones the smallest. The classifier is then trained on all training
-    images with that rate, its last epoch counts, and the test images are looked at once. `published`: all rates are
-    trained on all training images, the test images are looked at after every epoch, and the best of all these looks
-    counts (SimCore paper and its code: selection on the test set, in favour of whatever varies most).
+    each class, held out by seed; of equally good ones the smallest, likewise where every class has a single image so
+    that none can be held out; fewer than ten held-out images are warned of. The classifier is then trained on all
+    training images with that rate, its last epoch counts, and the test images are looked at once. `published`: all
+    rates are trained on all training images, the test images are looked at after every epoch, and the best of all these
+    looks by `metric` counts (SimCore paper and its code: selection on the test set, in favour of whatever varies most).
 
     Args:
         trial: How to train.
@@ -82,6 +92,7 @@ def judge(
         seed: Of the held-out images.
         workdir: For checkpoints; finished stages in it are not trained again.
         suffix: Said after the protocol in the records, such as ` 10 % of labels`.
+        metric: By which `published` chooses, see `headline_metrics`.
 
     Raises:
         InputError: The protocol is unknown, or labels do not fit.
@@ -89,9 +100,13 @@ def judge(
     if protocol not in PROTOCOLS:
         raise InputError(f"`protocol` is '{protocol}'; allowed are {', '.join(PROTOCOLS)}.")
     true = class_numbers(test, classes)
-    check_trained({classes[number] for number in class_numbers(train, classes)}, test.labels)
-    look = _published if protocol == "published" else _clean
-    ranked, choices = look(trial, train, test, true=true, classes=classes, seed=seed, workdir=workdir)
+    trained = {classes[number] for number in class_numbers(train, classes)}
+    check_trained(trained, test.labels, images=[f"'{key}'" for key in test.keys])
+    if protocol == "published":
+        ranked, choices = _published(trial, train, test, true=true, classes=classes, metric=metric, workdir=workdir)
+    else:
+        what = f"{evaluation}{suffix}"
+        ranked, choices = _clean(trial, train, test, classes=classes, seed=seed, workdir=workdir, what=what)
     return Outcome(evaluation, protocol + suffix, tuple(classes), true, ranked, choices)
 
 
@@ -100,31 +115,41 @@ def _clean(
     train: ImageStore,
     test: ImageStore,
     *,
-    true: np.ndarray,
     classes: Sequence[str],
     seed: int,
     workdir: Path,
+    what: str,
 ) -> tuple[np.ndarray, dict[str, float]]:
-    del true
     rate = trial.rates[0]
     if len(trial.rates) > 1:
-        numbers = class_numbers(train, classes)
-        held_out = stratified_folds(numbers, folds=_FOLDS, seed=seed) == 0
-        if not held_out.any():
-            raise InputError(
-                "No training image can be held out to choose a learning rate: every class has a single one; give one "
-                "rate, or more images."
-            )
-        kept, left = train.subset(train.keys[~held_out]), train.subset(train.keys[held_out])
-        parts = [
-            trial.rank(trial.fit(kept, lot, workdir / f"validation-{number}", None), left)[..., 0]
-            for number, lot in enumerate(trial.lots(trial.rates))
-        ]
-        right = (np.concatenate(parts) == class_numbers(left, classes)).mean(axis=1)
-        best = int(np.argmax(right))
-        rate = trial.rates[best]
-        logger.info("Learning rate %g: %.3f right of %d held-out images.", rate, right[best], len(left))
-    return trial.rank(trial.fit(train, (rate,), workdir / "all", None), test)[0], {"learning_rate": float(rate)}
+        rate = _choose(trial, train, classes=classes, seed=seed, workdir=workdir, what=what)
+    return trial.rank(trial.fit(train, (rate,), workdir, "all", None), test)[0], {"learning_rate": float(rate)}
+
+
+def _choose(trial: Trial, train: ImageStore, *, classes: Sequence[str], seed: int, workdir: Path, what: str) -> float:
+    """Return the rate that is right most often on held-out training images."""
+    held_out = stratified_folds(class_numbers(train, classes), folds=_FOLDS, seed=seed) == 0
+    n = int(held_out.sum())
+    if n < _FEW_HELD_OUT:
+        logger.warning(
+            "%s: the learning rate is chosen on %d held-out images of %d%s; with so few it is nearly chance: give more "
+            "labelled images, or one rate.",
+            what,
+            n,
+            len(train),
+            "" if n else ", so the smallest is taken",
+        )
+    if n == 0:
+        return min(trial.rates)
+    kept, left = train.subset(train.keys[~held_out]), train.subset(train.keys[held_out])
+    parts = [
+        trial.rank(trial.fit(kept, lot, workdir, name, None), left)[..., 0]
+        for name, lot in trial.lots(stage="held_out").items()
+    ]
+    right = accuracy(np.concatenate(parts), class_numbers(left, classes), metric="top1")
+    best = min(range(len(right)), key=lambda number: (-right[number], trial.rates[number]))
+    logger.info("Learning rate %g: %.3f right of %d held-out images.", trial.rates[best], right[best], n)
+    return trial.rates[best]
 
 
 def _published(
@@ -134,25 +159,37 @@ def _published(
     *,
     true: np.ndarray,
     classes: Sequence[str],
-    seed: int,
+    metric: str,
     workdir: Path,
 ) -> tuple[np.ndarray, dict[str, float]]:
-    del classes, seed
     found = []
-    for number, lot in enumerate(trial.lots(trial.rates)):
-        folder = workdir / f"published-{number}"
-        best = _Best(folder / "best.npz")
+    # Looks belong to what was trained and looked at: those of another encoder in the same folder are not these. And a
+    # training that is finished is not watched again, so that both stand and fall together.
+    trained = class_numbers(train, classes).tolist()
+    facts = (trial.fingerprint, train.keys.tolist(), trained, test.keys.tolist(), true.tolist(), tuple(classes), metric)
+    folder = workdir / hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+    for name, lot in trial.lots(stage="published").items():
+        best = _Best(folder / name / "best.npz")
 
         def watch(classifier: Classifier, *, best: _Best = best, lot: Sequence[float] = lot) -> Mapping[str, float]:
             ranked = trial.rank(classifier, test)
-            right = (ranked[..., 0] == true).mean(axis=1)
-            best.offer(ranked, right, lot)
-            return {f"test_top1_rate_{rate:.3g}": float(value) for rate, value in zip(lot, right, strict=True)}
+            scores = accuracy(ranked[..., 0], true, metric=metric)
+            best.offer(ranked, scores, lot)
+            return {f"test_{metric}_rate_{rate:.3g}": float(value) for rate, value in zip(lot, scores, strict=True)}
 
-        trial.fit(train, lot, folder, watch)
+        trial.fit(train, lot, folder, name, watch)
         found.append(best.read())
-    top = max(found, key=lambda each: each[1]["best_test_top1"])
-    return top[0], {"learning_rate": top[1]["learning_rate"]}
+    top = max(found, key=lambda look: look.score)
+    return top.ranked, {"learning_rate": top.rate}
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What was said of the test images at one rate: ranked classes `(n, k)`."""
+
+    ranked: np.ndarray
+    score: float
+    rate: float
 
 
 class _Best:
@@ -161,17 +198,17 @@ class _Best:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def offer(self, ranked: np.ndarray, right: np.ndarray, rates: Sequence[float]) -> None:
+    def offer(self, ranked: np.ndarray, scores: np.ndarray, rates: Sequence[float]) -> None:
         """Take `ranked` (r, n, k) in, if a row of it is better than what is there; of equals the first stays."""
-        row = int(np.argmax(right))
-        if self.path.is_file() and self.read()[1]["best_test_top1"] >= right[row]:
+        row = int(np.argmax(scores))
+        if self.path.is_file() and self.read().score >= scores[row]:
             return
         buffer = io.BytesIO()
-        np.savez(buffer, ranked=ranked[row], right=right[row], rate=rates[row])
+        np.savez(buffer, ranked=ranked[row], score=scores[row], rate=rates[row])
         with atomic_file(self.path) as partial:
             partial.write_bytes(buffer.getvalue())
 
-    def read(self) -> tuple[np.ndarray, dict[str, float]]:
-        """Return ranked classes `(n, k)` and what they are."""
+    def read(self) -> _Look:
+        """Return the look."""
         with np.load(self.path, allow_pickle=False) as stored:
-            return stored["ranked"], {"best_test_top1": float(stored["right"]), "learning_rate": float(stored["rate"])}
+            return _Look(stored["ranked"], float(stored["score"]), float(stored["rate"]))

@@ -1,6 +1,7 @@
 """Evaluations that train on images: a linear layer on a frozen encoder under augmentation, and fine-tuning."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,11 @@ from simcore.evaluation.outcome import TOP, Outcome
 from simcore.evaluation.protocols import Protocol, Trial, Watch, judge
 from simcore.images import ImageStore, ViewSettings
 from simcore.supervised import Classifier, fit_classifier, rank_classes
+from simcore.supervised.classifier import BatchNorm, Head
 from simcore.training import Reporter, TrainingSettings
+
+MakeReporter = Callable[[str], Reporter]
+"""Returns what gets the curves of a training, by the training's name."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,8 @@ def train_and_judge(
     seed: int,
     workdir: str | Path,
     suffix: str = "",
-    reporter: Reporter | None = None,
+    metric: str = "top1",
+    make_reporter: MakeReporter | None = None,
 ) -> Outcome:
     """Return what a classifier on `encoder` says about the test images; see `judge` for the protocols.
 
@@ -132,7 +138,9 @@ def train_and_judge(
         seed: Of held-out images, batches, crops and weights.
         workdir: For checkpoints: an interrupted evaluation goes on there.
         suffix: Said after the protocol in the records.
-        reporter: Gets the curves of the last training.
+        metric: By which `published` chooses among its looks; see `headline_metrics`.
+        make_reporter: Called for every training, with names such as `held_out`, `all` and `published`; where rates are
+            trained one after the other, `held_out/rate-0.1` and `published/rate-0.1`.
 
     Raises:
         InputError: Labels, sizes or settings do not fit.
@@ -143,7 +151,10 @@ def train_and_judge(
     if len(train) < least:
         raise InputError(f"There is {len(train)} labelled training image; a classifier needs at least {least}.")
 
-    def fit(store: ImageStore, rates: Sequence[float], folder: Path, watch: Watch | None) -> Classifier:
+    batch_norm: BatchNorm = "train" if published else "eval"
+    head: Head = "normalised" if card.method == "mae" else "linear"
+
+    def fit(store: ImageStore, rates: Sequence[float], folder: Path, name: str, watch: Watch | None) -> Classifier:
         base = rates[0] if len(rates) == 1 else 1.0
         settings = recipe.settings(len(store), rate=base, sight=sight, look_every_epoch=watch is not None)
         return fit_classifier(
@@ -153,14 +164,14 @@ def train_and_judge(
             view=sight.view,
             settings=settings,
             seed=seed,
-            workdir=folder,
+            workdir=folder / name,
             frozen=recipe.frozen,
-            batch_norm="train" if published else "eval",
+            batch_norm=batch_norm,
             rates=[rate / base for rate in rates],
-            head="normalised" if card.method == "mae" else "linear",
-            reporter=reporter,
+            head=head,
+            reporter=None if make_reporter is None else make_reporter(name),
             watch=watch,
-            description=f"{evaluation}{suffix}, {folder.name}",
+            description=f"{evaluation}{suffix}, {name}",
         )[0]
 
     def rank(classifier: Classifier, store: ImageStore) -> np.ndarray:
@@ -174,8 +185,11 @@ def train_and_judge(
             top=min(TOP, len(classes)),
         )
 
+    seen = (sight.view, sight.resize_ratio, tuple(card.mean), tuple(card.std))
+    facts = (encoder.fingerprint, recipe, seen, batch_norm, head, seed)
+    fingerprint = hashlib.sha256(repr(facts).encode()).hexdigest()
     return judge(
-        Trial(fit, rank, recipe.learning_rates, together=recipe.frozen),
+        Trial(fit, rank, recipe.learning_rates, together=recipe.frozen, fingerprint=fingerprint),
         train,
         test,
         classes=classes,
@@ -184,6 +198,7 @@ def train_and_judge(
         seed=seed,
         workdir=Path(workdir),
         suffix=suffix,
+        metric=metric,
     )
 
 

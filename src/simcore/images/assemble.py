@@ -1,9 +1,11 @@
 """From checked parts to the files of a manifest: what is counted over all of them, the split, the merge."""
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +23,7 @@ GROUP_ROWS = 65_536
 """Rows of a row group of the manifest."""
 
 _REASONS_SHOWN = 3
+_PANDAS_ATTRIBUTES = "PANDAS_ATTRS"
 
 
 class Evidence:
@@ -30,12 +33,14 @@ class Evidence:
         all: counts of all images.
         kept: counts of the usable ones.
         n_rejected: how many are not usable.
-        rejected: key and reason of the first of these, in the order of keys.
+        n_left_out: how many of these are left out on purpose.
+        rejected: key and reason of the first of the others, in the order of keys.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, left_out: Iterable[str] = ()) -> None:
         self.all, self.kept = Tally(), Tally()
-        self.n_rejected = 0
+        self.n_rejected = self.n_left_out = 0
+        self._left_out = pa.array(list(left_out), TEXT)
         self.rejected: list[tuple[str, str]] = []
         self._ranks: list[np.ndarray] = []
         self._codes: list[np.ndarray] = []
@@ -49,6 +54,9 @@ class Evidence:
         if len(usable) < len(table):
             unusable = table.filter(pc.is_valid(table["reason"]))
             self.n_rejected += len(unusable)
+            on_purpose = pc.is_in(unusable["reason"], value_set=self._left_out)
+            unusable = unusable.filter(pc.invert(on_purpose))
+            self.n_left_out += len(on_purpose) - len(unusable)
             pairs = zip(unusable["key"].to_pylist(), unusable["reason"].to_pylist(), strict=True)
             self.rejected = heapq.nsmallest(_REASONS_SHOWN, (*self.rejected, *pairs))
         undecided = usable.filter(pc.is_null(usable["split"]))
@@ -61,16 +69,29 @@ class Evidence:
         return draw_test(np.concatenate(self._ranks), np.concatenate(self._codes), test_fraction=test_fraction)
 
 
-def gather_evidence(parts: Sequence[Path], *, seed: int) -> Evidence:
-    """Return what the parts hold. Memory is 20 bytes an image without a split, and the names of the classes."""
-    evidence = Evidence()
+def gather_evidence(parts: Sequence[Path], *, seed: int, left_out: Iterable[str] = ()) -> Evidence:
+    """Return what the parts hold. Memory is 20 bytes an image without a split, and the names of the classes.
+
+    Args:
+        parts: of `verify_parts`.
+        seed: of the split that may be drawn.
+        left_out: reasons of images that are left out on purpose.
+    """
+    evidence = Evidence(left_out=left_out)
     for part in parts:
         for table in read_tables(part, columns=["key", "source", "split", "label", "reason"]):
             evidence.add(table, seed=seed)
     return evidence
 
 
-def write_files(parts: Sequence[Path], manifest: Path, rejected: Path, *, is_test: np.ndarray) -> None:
+def write_files(
+    parts: Sequence[Path],
+    manifest: Path,
+    rejected: Path,
+    *,
+    is_test: np.ndarray,
+    attributes: Mapping[str, Any] | None = None,
+) -> None:
     """Write the usable images of all parts to `manifest` and the others to `rejected`, both sorted by key.
 
     Args:
@@ -78,9 +99,12 @@ def write_files(parts: Sequence[Path], manifest: Path, rejected: Path, *, is_tes
         manifest: columns of a manifest, and those that the readers gave.
         rejected: `key`, `uri`, `reason`.
         is_test: which of the images without a split are test, in the order of the parts.
+        attributes: plain values that pandas gives back as the manifest's `attrs`.
     """
     stored = pq.read_schema(parts[0])
     schema = _manifest_schema(stored)
+    if attributes:
+        schema = schema.with_metadata({_PANDAS_ATTRIBUTES: json.dumps(attributes, sort_keys=True)})
     runs, start = [], 0
     for part in file_runs(parts, by="key"):
         runs.append(Run(part.first, partial(_split_tables, part.open, is_test, start)))

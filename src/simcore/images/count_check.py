@@ -48,7 +48,12 @@ def compare_sources(
 
 
 def count_records(
-    sources: Sequence[Source], found: Tally, kept: Tally, findings: Mapping[tuple[str, str], CountFinding]
+    sources: Sequence[Source],
+    found: Tally,
+    findings: Mapping[tuple[str, str], CountFinding],
+    *,
+    every: Tally,
+    kept: Tally,
 ) -> list[dict[str, Any]]:
     """Return plain records of what was found, one a source and count.
 
@@ -57,15 +62,16 @@ def count_records(
 
     Args:
         sources: the sources.
-        found: counts of all images, usable or not.
-        kept: counts of the usable ones.
+        found: counts of the images of the sources, usable or not.
         findings: of `compare_sources`.
+        every: counts of all that was listed.
+        kept: counts of the usable ones.
     """
     records: list[dict[str, Any]] = []
     for source in sources:
         label = source.spec.label
         numbers = _numbers(found, label)
-        numbers["rejected"] = found.total(source=label) - kept.total(source=label)
+        numbers["rejected"] = every.total(source=label) - kept.total(source=label)
         for what, number in numbers.items():
             finding = findings.get((label, what))
             records.append(

@@ -14,6 +14,7 @@ from simcore.images.encoded import UnreadableError
 MAX_PIXELS = 89_478_485
 """More pixels than this are refused: Pillow's own limit, about 256 MiB as RGB."""
 
+_TOO_LARGE = f"it has more than the {MAX_PIXELS:,} pixels allowed"
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000", "MPO", "DIB")
 _COLOUR_AXES = 3
 _PROBE = 16
@@ -144,7 +145,7 @@ def _open(source: bytes | Path) -> Image.Image:
     width, height = image.size
     if width * height > MAX_PIXELS:
         image.close()
-        raise UnreadableError(f"its {width} x {height} pixels are more than the {MAX_PIXELS:,} allowed")
+        raise UnreadableError(_TOO_LARGE)
     return image
 
 
@@ -222,5 +223,7 @@ def _reason(error: Exception) -> str:
     """Return one line on what Pillow met; its decoders raise almost any class on damaged data."""
     if isinstance(error, Image.UnidentifiedImageError):
         return "the data are not those of a known image format"
+    if isinstance(error, Image.DecompressionBombError):
+        return _TOO_LARGE
     text = " ".join(str(error).split()) or type(error).__name__
     return text[:200]

@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from simcore.errors import InputError
 from simcore.images.assemble import Evidence, gather_evidence, write_files
@@ -30,6 +32,9 @@ from simcore.source_text import AUTO
 logger = logging.getLogger(__name__)
 
 _FORMAT = 1
+
+DRAWN_TEST = "drawn_test"
+"""Attribute of a manifest with a test part that was drawn: `of` (source), `images`, `share` of each class, `seed`."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,8 @@ def read_source(
         classes: names of the classes to take, or how many are drawn by `sample_seed`.
         sample_seed: of limit, classes and quotas: the same sample on every machine.
         verify: "decode" decodes every image once; "header" only reads sizes, and lets damaged pixels through.
-        max_rejected: share of unusable images above which the source is refused.
+        max_rejected: share of unusable images above which the source is refused; those that a published set leaves
+            out on purpose do not count.
         counts: "warn" logs where a published data set has other counts than published, "stop" refuses it.
         workers: threads; None takes every usable core.
         show_progress: show bars.
@@ -202,6 +208,7 @@ def ingest_files(
     if not listed.exists():
         store_listing(sources, listed, role=settings.role, labels=settings.labels, show_progress=show_progress)
     title = describe(sources)
+    left_out = sorted({reason for each in sources for reason in each.reader.left_out})
     wanted = choose_rows(
         listed,
         quotas={each.spec.label: each.spec.quota for each in sources if each.spec.quota is not None},
@@ -210,40 +217,51 @@ def ingest_files(
         seed=settings.sample_seed,
         joined=len(sources) > 1,
         name=title,
+        left_out=left_out,
     )
     ordered = in_reading_order(listed, wanted, directory)
-    every, usable = tally_listing(ordered)
+    found, usable = tally_listing(ordered, left_out=left_out)
     if settings.role == "target":
         _check_target(usable, title=title, settings=settings, when="listed")
     whole = settings.limit is None and settings.classes is None
-    findings = compare_sources(sources, every, role=settings.role, whole=whole, counting=settings.counts)
+    findings = compare_sources(sources, found, role=settings.role, whole=whole, counting=settings.counts)
     parts = verify_parts(
         rechunk(read_tables(ordered), rows=PART_ROWS),
         directory / "parts",
-        total=every.total(),
+        total=pq.read_metadata(ordered).num_rows,
         verify=settings.verify,
         workers=workers,
         show_progress=show_progress,
     )
-    evidence = gather_evidence(parts, seed=settings.seed)
+    evidence = gather_evidence(parts, seed=settings.seed, left_out=left_out)
     _check_share(evidence, title=title, max_rejected=settings.max_rejected)
     if settings.role == "target":
         _check_target(evidence.kept, title=title, settings=settings, when="opened")
     is_test = evidence.draw_test(settings.test_fraction)
     manifest, rejected = directory / "manifest.parquet", directory / "rejected.parquet"
-    write_files(parts, manifest, rejected, is_test=is_test)
+    write_files(parts, manifest, rejected, is_test=is_test, attributes=_drawn(is_test, title=title, settings=settings))
     labelled = evidence.kept.unlabelled is None
     n, n_test = evidence.kept.total(), evidence.kept.total("test") + int(is_test.sum())
     logger.info(
-        "%s: %d images (%d train, %d test), %s, %d rejected.",
+        "%s: %d images (%d train, %d test), %s, %d rejected%s.",
         title,
         n,
         n - n_test,
         n_test,
         f"{len(evidence.kept.classes())} classes" if labelled else "unlabelled",
         evidence.n_rejected,
+        f" ({evidence.n_left_out} of them left out on purpose)" if evidence.n_left_out else "",
     )
-    return IngestedFiles(manifest, rejected, labelled, count_records(sources, every, evidence.kept, findings))
+    records = count_records(sources, found, findings, every=evidence.all, kept=evidence.kept)
+    return IngestedFiles(manifest, rejected, labelled, records)
+
+
+def _drawn(is_test: np.ndarray, *, title: str, settings: Settings) -> dict[str, Any]:
+    """Return what the manifest says of a test part that no source brought along; nothing where none was drawn."""
+    if settings.role != "target" or not is_test.any():
+        return {}
+    facts = {"of": title, "images": int(is_test.sum()), "share": settings.test_fraction, "seed": settings.seed}
+    return {DRAWN_TEST: facts}
 
 
 def _recipe(sources: Sequence[Source], settings: Settings, *, state: str) -> str:
@@ -269,9 +287,11 @@ def _check_target(tally: Tally, *, title: str, settings: Settings, when: Literal
 
 
 def _check_share(evidence: Evidence, *, title: str, max_rejected: float) -> None:
-    n, total = evidence.n_rejected, evidence.all.total()
-    if n < total and n <= max_rejected * total:
+    n, total = evidence.n_rejected - evidence.n_left_out, evidence.all.total() - evidence.n_left_out
+    if 0 < total > n <= max_rejected * total:
         return
+    if not total:
+        raise InputError(f"All {evidence.n_left_out} images of {title} are left out on purpose; take others as well.")
     first = "; ".join(f"{key}: {reason}" for key, reason in evidence.rejected)
     if n == total:
         raise InputError(f"None of the {total} images of {title} can be used ({first}); give a source of whole images.")

@@ -1,7 +1,7 @@
 """The stored listing in the order in which its images are best read, and what is in it."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,10 +65,18 @@ def _rows(path: Path, wanted: np.ndarray | None) -> Iterator[pa.Table]:
         start = end
 
 
-def tally_listing(path: Path) -> tuple[Tally, Tally]:
-    """Return the counts of all images, and of those that come without a reason against them."""
+def tally_listing(path: Path, *, left_out: Sequence[str] = ()) -> tuple[Tally, Tally]:
+    """Return the counts of the images of the sources, and of those that come without a reason against them.
+
+    Args:
+        path: the listing.
+        left_out: reasons of images that are left out on purpose; without a split, they are in no part of their set
+            and do not count.
+    """
     every, usable = Tally(), Tally()
+    on_purpose = pa.array(list(left_out), pa.large_string())
     for table in read_tables(path, columns=["key", "source", "split", "label", "reason"]):
-        every.add(table)
+        outside = pc.and_(pc.is_null(table["split"]), pc.is_in(table["reason"], value_set=on_purpose))
+        every.add(table.filter(pc.invert(outside)))
         usable.add(table.filter(pc.is_null(table["reason"])))
     return every, usable

@@ -1,6 +1,7 @@
 """Files behind fsspec URLs: whether they are there, and every one below a folder."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,9 +61,7 @@ def remote_folders(url: str) -> list[str]:
     Raises:
         InputError: its store cannot be asked.
     """
-    entries = _asked(lambda filesystem, path: filesystem.ls(path, detail=True), url)
-    names = [entry["name"].rstrip("/").rpartition("/")[2] for entry in entries if entry["type"] == "directory"]
-    return [name for name in names if not name.startswith(".")]
+    return _names(url, "*", kind="directory")
 
 
 def join_url(url: str, relative: str) -> str:
@@ -117,6 +116,36 @@ def walk_remote(url: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 pending.append((f"{prefix}{name}/", entry["name"]))
             else:
                 yield prefix + name, entry
+
+
+def match_remote(pattern: str) -> list[str]:
+    """Return the URLs of the files that match `pattern`, in which `*` is any text but `/`; hidden ones left out.
+
+    Raises:
+        InputError: its store cannot be asked.
+
+    Example:
+        >>> store = fsspec.filesystem("memory")
+        >>> store.pipe("/aviary/shard-0.tar", b"...")
+        >>> match_remote("memory://aviary/shard-*.tar")
+        ['memory://aviary/shard-0.tar']
+        >>> store.rm("/aviary", recursive=True)
+    """
+    head, chain, tail = pattern.partition("::")
+    at = head.rfind("/", 0, max(head.find("*"), 0)) + 1
+    *above, last = head[at:].split("/")
+    folders = [f"{head[:at]}{chain}{tail}"]
+    for part in above:
+        folders = [join_url(folder, name) for folder in folders for name in _names(folder, part, kind="directory")]
+    return [join_url(folder, name) for folder in folders for name in _names(folder, last, kind="file")]
+
+
+def _names(url: str, pattern: str, *, kind: str) -> list[str]:
+    """Return the names of the folders or files just below `url` that match `pattern`, hidden ones left out."""
+    wanted = re.compile("[^/]*".join(map(re.escape, pattern.split("*"))))
+    entries = _asked(lambda filesystem, path: filesystem.ls(path, detail=True), url)
+    names = [entry["name"].rstrip("/").rpartition("/")[2] for entry in entries if entry["type"] == kind]
+    return [name for name in names if wanted.fullmatch(name) and not name.startswith(".")]
 
 
 def remote_state(entry: Mapping[str, Any]) -> str:

@@ -74,11 +74,12 @@ def choose_rows(
     seed: int,
     joined: bool,
     name: str,
+    left_out: Sequence[str] = (),
 ) -> np.ndarray | None:
     """Return which rows of a stored listing are wanted: (n,) bool, or None where all are.
 
     First the classes, then the quota of each source, then the limit; the last two count the images that are not
-    test, and leave test images alone. A few bytes a row; 24 more a row
+    test, and leave test images alone; what is left out on purpose is in no sample. A few bytes a row; 24 more a row
     while ranks are compared, and a microsecond.
 
     Args:
@@ -89,9 +90,10 @@ def choose_rows(
         seed: of the draws.
         joined: whether keys begin with the label of their source.
         name: the source, for messages.
+        left_out: reasons of images that are left out on purpose.
 
     Raises:
-        InputError: a class is unknown, more are wanted than there are, or there are none.
+        InputError: a class is unknown, more are wanted than there are, or a source has none.
     """
     if not quotas and limit is None and classes is None:
         return None
@@ -100,17 +102,23 @@ def choose_rows(
         tally = Tally()
         for table in read_tables(path, columns=["key", "source", "split", "label"]):
             tally.add(table)
+        _check_labelled(tally, name=name)
         names = pa.array(_named_classes(classes, there=tally.classes(), seed=seed, name=name), pa.large_string())
     codes = {label: code for code, label in enumerate(quotas)}
-    columns: tuple[list[np.ndarray], ...] = ([], [], [])
-    for table in read_tables(path, columns=["label", "split", "source"]):
+    columns: tuple[list[np.ndarray], ...] = ([], [], [], [])
+    reasons = pa.array(list(left_out), pa.large_string())
+    for table in read_tables(path, columns=["label", "split", "source", "reason"]):
         labels = table.column("label")
         is_test = pc.fill_null(pc.equal(table.column("split"), "test"), False)
         inside = pc.is_in(labels, value_set=names) if names is not None else pc.or_(is_test, pc.invert(is_test))
         source = np.array([codes.get(label, -1) for label in table.column("source").to_pylist()], dtype=np.int16)
-        for column, values in zip(columns, (inside.to_numpy(), is_test.to_numpy(), source), strict=True):
+        on_purpose = pc.is_in(table.column("reason"), value_set=reasons)
+        found = (inside.to_numpy(), is_test.to_numpy(), source, on_purpose.to_numpy())
+        for column, values in zip(columns, found, strict=True):
             column.append(values)
-    chosen, test, source = (np.concatenate(column) for column in columns)
+    chosen, test, source, dropped = (np.concatenate(column) for column in columns)
+    # Those of a sampled source alone: of what is taken whole, all that is rejected is listed.
+    chosen &= ~(dropped & ((source >= 0) | (limit is not None)))
     for label, quota in quotas.items():
         # Without the label in front of its keys, a quota means the same images whatever the source is joined with.
         start = len(label) + 1 if joined else 0
@@ -118,6 +126,17 @@ def choose_rows(
     if limit is not None:
         _thin(chosen, of=chosen & ~test, to=limit, path=path, seed=seed)
     return chosen
+
+
+def _check_labelled(tally: Tally, *, name: str) -> None:
+    """Raise where some sources have classes and others none: of these, no image would be taken."""
+    sources = sorted({source for source, _, _ in tally.counts})
+    bare = [source for source in sources if not tally.classes(sources=[source])]
+    if bare and len(bare) < len(sources):
+        raise InputError(
+            f"`classes` is given, but of {name} the source `{bare[0]}` has no classes, so that none of its images "
+            "would be taken; leave that source out, or use quotas in place of `classes`."
+        )
 
 
 def _thin(chosen: np.ndarray, *, of: np.ndarray, to: int, path: Path, seed: int, start: int = 0) -> None:

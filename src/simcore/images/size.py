@@ -42,7 +42,7 @@ def choose_image_size(
     requested: int | Literal["auto"] = "auto",
     time_budget_minutes: float | None,
     images_per_second_at_32: float,
-    image_visits: int,
+    image_visits: int | None,
     maximum: int = 224,
     patch: int | None = None,
 ) -> ImageSize:
@@ -61,7 +61,8 @@ def choose_image_size(
         requested: a size, which is then taken whatever it costs, or "auto".
         time_budget_minutes: of the training; None for no limit.
         images_per_second_at_32: declared speed of one training visit at 32 pixels.
-        image_visits: images seen by the training in all, an image seen twice counting twice.
+        image_visits: images seen by the training in all, an image seen twice counting twice; None where nothing is
+            trained, so that no time limits the size.
         maximum: largest size "auto" may take, pixels.
         patch: patch side of a vision transformer; the size must be a multiple.
 
@@ -87,7 +88,7 @@ def choose_image_size(
     median = float(manifest[["width", "height"]].min(axis=1).median())
 
     def minutes(size: int) -> float:
-        return image_visits / images_per_second_at_32 * (size / _REFERENCE_SIZE) ** 2 / 60
+        return (image_visits or 0) / images_per_second_at_32 * (size / _REFERENCE_SIZE) ** 2 / 60
 
     if requested != "auto":
         size, reason = requested, "it was requested"
@@ -100,7 +101,8 @@ def choose_image_size(
             )
         size, reason = _largest(allowed, median, minutes, time_budget_minutes, maximum)
     result = ImageSize(size, median, median / size, reason)
-    logger.info("Image size %d: %s (median shorter side %g, about %.1f minutes).", size, reason, median, minutes(size))
+    takes = "" if image_visits is None else f", about {minutes(size):.1f} minutes"
+    logger.info("Image size %d: %s (median shorter side %g%s).", size, reason, median, takes)
     if time_budget_minutes is not None and minutes(size) > time_budget_minutes:
         logger.warning(
             "Training at %d pixels takes about %.0f minutes, more than the budget of %g; "
@@ -147,7 +149,7 @@ def _check(
     requested: int | str,
     budget: float | None,
     speed: float,
-    visits: int,
+    visits: int | None,
     patch: int | None,
 ) -> None:
     if manifest.empty:
@@ -156,7 +158,7 @@ def _check(
         raise InputError(f"`time_budget_minutes` is {budget}; it must be above 0, or None for no limit.")
     if speed <= 0:
         raise InputError(f"`images_per_second_at_32` is {speed}; it must be above 0.")
-    if visits < 0:
+    if visits is not None and visits < 0:
         raise InputError(f"`image_visits` is {visits}; it must be at least 0.")
     if patch is not None and patch < 1:
         raise InputError(f"`patch` is {patch}; it must be at least 1 pixel, or None.")

@@ -2,11 +2,12 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from simcore.errors import InputError
+from simcore.parameters.arms import PUBLISHED, ArmParameters, ComparisonParameters, StudyParameters
 from simcore.parameters.audit import AuditParameters
 from simcore.parameters.base import Parameters
 from simcore.parameters.data import ImageParameters, OpensetParameters, TargetParameters
@@ -62,10 +63,35 @@ class ParameterTree(Parameters):
     detection: DetectionParameters
     segmentation: SegmentationParameters
     runtime: RuntimeParameters
+    arms: dict[str, ArmParameters]
+    comparison: ComparisonParameters
+    studies: dict[str, StudyParameters]
+
+    @model_validator(mode="after")
+    def _check_arms(self) -> "ParameterTree":
+        for what, names in (
+            ("comparison.arms", self.comparison.arms),
+            *((f"studies.{name}.arms", study.arms) for name, study in self.studies.items()),
+            *((f"arms.{name}.steps_of", (arm.steps_of,)) for name, arm in self.arms.items() if arm.steps_of),
+            *((f"arms.{name}.size_of", (arm.size_of,)) for name, arm in self.arms.items() if arm.size_of),
+        ):
+            unknown = [name for name in names if name not in self.arms]
+            if unknown:
+                raise ValueError(
+                    f"`{what}` names {', '.join(map(repr, unknown))}, but the arms are {', '.join(self.arms)}; "
+                    "a new one is a line of conf/base/parameters/arms.yml"
+                )
+        if self.comparison.fairness == "paper" and self.pretraining.optimisation.steps is not None:
+            raise ValueError(
+                "`comparison.fairness` is 'paper', where each arm has its own length, but "
+                f"`pretraining.optimisation.steps` is {self.pretraining.optimisation.steps} for all; set it to null "
+                "and `epochs` to paper or a number, or take equal_compute"
+            )
+        return self
 
 
 def _model_of(annotation: Any) -> Any:
-    """Return the model behind `Model | None`; anything else as it is."""
+    """Return the model behind `Model | None`, or of the values of a mapping; anything else as it is."""
     choices = [choice for choice in get_args(annotation) if hasattr(choice, "model_fields")]
     return choices[0] if choices else annotation
 
@@ -78,15 +104,21 @@ def _locate(location: tuple[Any, ...]) -> tuple[tuple[str, ...], Any]:
     path: list[str] = []
     holder: Any = ParameterTree
     model: Any = ParameterTree
+    named = False
     for step in location:
         fields = getattr(model, "model_fields", None)
         if fields is None or not isinstance(step, str):
             break
         path.append(step)
+        if named:
+            # A name that the user chose: what stands below it has the fields.
+            named = False
+            continue
         holder = model
         if step not in fields:
             break
-        model = _model_of(fields[step].annotation)
+        annotation = fields[step].annotation
+        named, model = get_origin(annotation) is dict, _model_of(annotation)
     return tuple(path), holder
 
 
@@ -102,6 +134,8 @@ def _sentence(problem: Any) -> str:
     if problem["type"] == "missing":
         return f"parameter `{name}` is missing; see conf/base/parameters for its meaning"
     message = problem["msg"].removeprefix("Value error, ")
+    if not path:
+        return message.rstrip(".")
     if isinstance(problem["input"], Mapping):
         return f"in `{name}`, {message.rstrip('.')}"
     for opening in ("Input should be ", "should be "):
@@ -148,11 +182,17 @@ def typed_parameter(name: str, value: Any) -> Any:
     if not name.startswith("params:") or not isinstance(value, Mapping):
         return value
     model: Any = ParameterTree
+    named = False
     for step in name.removeprefix("params:").split("."):
+        if named:
+            named = False
+            continue
         field = getattr(model, "model_fields", {}).get(step)
         if field is None:
             return value
-        model = _model_of(field.annotation)
+        named, model = get_origin(field.annotation) is dict, _model_of(field.annotation)
+    if named:
+        return value
     return model.model_validate(value) if hasattr(model, "model_validate") else value
 
 
@@ -160,9 +200,12 @@ __all__ = [
     "AUDIT",
     "GIVEN_ENCODER",
     "MACHINE_FIELDS",
+    "PUBLISHED",
+    "ArmParameters",
     "AttributesParameters",
     "AuditParameters",
     "ClusteringParameters",
+    "ComparisonParameters",
     "DetectionParameters",
     "EmbeddingParameters",
     "EvaluationParameters",
@@ -180,6 +223,7 @@ __all__ = [
     "RuntimeParameters",
     "SegmentationParameters",
     "SelectionParameters",
+    "StudyParameters",
     "TargetParameters",
     "TrainingParameters",
     "check_parameters",

@@ -88,6 +88,8 @@ class ReportingParameters(Parameters):
     relevant_labels: str | None
     gallery_centroids: PositiveInt
     gallery_picks: PositiveInt
+    mapped_images: PositiveInt
+    map_seed: int
 
 
 class RuntimeParameters(Parameters):

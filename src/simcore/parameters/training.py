@@ -6,7 +6,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator, mode
 
 from simcore.backbones import check_backbone
 from simcore.methods import METHODS
-from simcore.parameters.base import Parameters, Seeds
+from simcore.parameters.base import Parameters
 from simcore.parameters.export import ListFile
 from simcore.parameters.methods import (
     BYOLParameters,
@@ -153,8 +153,6 @@ class PretrainingParameters(TrainingParameters):
     initialise_from: Weights = None
     coreset: ListFile = None
     reselections: NonNegativeInt = 0
-    match_iterations: bool = False
-    seeds: Seeds = Field(min_length=1)
 
     @model_validator(mode="after")
     def _check_coreset(self) -> "PretrainingParameters":

@@ -29,9 +29,11 @@ class Recipe:
         purpose: What is trained.
         image_size: Side of the images in pixels.
         grey: Whether X has no colours, so that `jitter: auto` draws none.
-        n_target: Training images of X. With `batch_size: auto` no arm takes a larger batch, so that all can share it.
-        n_selected: Images of the open-set beside X.
+        n_target: Images of X that are trained on.
+        n_selected: Images of the open-set beside them.
         matched_steps: Steps to train instead of those of the parameters.
+        n_shared: Training images of X where they are not those trained on. With `batch_size: auto` no arm takes a batch
+            larger than X, so that all can share it.
     """
 
     training: TrainingParameters
@@ -42,6 +44,7 @@ class Recipe:
     n_target: int
     n_selected: int = 0
     matched_steps: int | None = None
+    n_shared: int | None = None
 
     @property
     def n_images(self) -> int:
@@ -63,7 +66,7 @@ class Recipe:
         if self.matched_steps is not None:
             given["steps"], given["epochs"] = self.matched_steps, None
         if given["batch_size"] == "auto":
-            given["max_batch_size"] = max(2, min(given["max_batch_size"], self.n_target))
+            given["max_batch_size"] = max(2, min(given["max_batch_size"], self.n_shared or self.n_target))
         warmup, given["warmup_epochs"] = given["warmup_epochs"], None
         machine = self.runtime.model_dump(include=set(MACHINE_FIELDS))
         settings = TrainingSettings(**given, **machine)
@@ -137,7 +140,7 @@ class Recipe:
                 "Batches of %d images, not %d: X has %d, and all arms share a batch.",
                 batch,
                 given.max_batch_size,
-                self.n_target,
+                self.n_shared or self.n_target,
             )
         if given.epochs == "paper" and self.matched_steps is None:
             LOGGER.info(

@@ -178,13 +178,11 @@ def _causes(
     yield from rows.loc[(rows["kind"] == "cause") & (rows["count"] == count), "note"]
     if count == 0:
         yield "there are none at all: the archive of that part is missing, or was unpacked elsewhere"
-    yield from _other_levels(what, count, expected)
+    train = found["train"]
+    yield from _other_levels(what, count, expected, train=train)
     if what == "classes":
-        yield (
-            "folders of classes are missing: an archive is missing, or was not unpacked in full"
-            if count < published
-            else "there are folders that are no classes, or the labels are at a finer level"
-        )
+        missing = train is not None and expected.train is not None and train < expected.train
+        yield _wrong_classes(count, published, missing=missing)
     if (found["train"], found["test"]) == (expected.test, expected.train):
         yield "train and test are swapped"
     if what == "train" and expected.test and count == published + expected.test:
@@ -197,14 +195,27 @@ def _causes(
     )
 
 
-def _other_levels(what: What, count: int, expected: Counts) -> Iterator[str]:
-    rows = _rows_of(expected.dataset)
-    rows = rows[(rows["kind"] == "published") & (rows["what"] == what) & (rows["count"] == count)]
-    for level in rows["level"].dropna():
-        if what == "classes":
-            yield f"that is the number at '{level}': the labels are at another level than asked for"
-        else:
-            yield f"that is the number of '{level}' alone: another part is there than asked for"
+def _wrong_classes(count: int, published: int, *, missing: bool) -> str:
+    if count > published:
+        return "there are folders that are no classes, or the labels are at a finer level"
+    if missing:
+        return "images are missing, and with them classes: an archive is missing, or was not unpacked in full"
+    return "folders of classes are missing: an archive is missing, or was not unpacked in full"
+
+
+def _other_levels(what: What, count: int, expected: Counts, *, train: int | None) -> Iterator[str]:
+    """Yield the levels that have that count; a number of classes tells only where as many images are there."""
+    every = _rows_of(expected.dataset)
+    rows = every[(every["kind"] == "published") & (every["what"] == what) & (every["count"] == count)]
+    levels = list(rows["level"].dropna())
+    if what == "classes":
+        levels = [level for level in levels if train is None or train == _published(every, "train", level)]
+        if levels:
+            named = ", ".join(f"'{level}'" for level in levels)
+            yield f"that is the number at {named}: the labels are at another level than asked for"
+        return
+    for level in levels:
+        yield f"that is the number of '{level}' alone: another part is there than asked for"
 
 
 def _other_datasets(what: What, count: int, expected: Counts) -> Iterator[str]:

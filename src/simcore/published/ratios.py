@@ -1,9 +1,10 @@
 """How much of an open-set the paper's runs selected."""
 
 from functools import cache
-from importlib.resources import files
 
 import pandas as pd
+
+from simcore.published.results import published_results
 
 
 @cache
@@ -18,8 +19,10 @@ def sampling_ratios() -> pd.DataFrame:
         >>> len(sampling_ratios())
         100
     """
-    with (files(__name__.rpartition(".")[0]) / "sampling_ratios.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file, dtype={"table": str})
+    table = published_results()
+    ratios = table[table["metric"] == "ratio_percent"].drop(columns="ratio_percent")
+    ratios = ratios.rename(columns={"dataset": "target", "value": "ratio_percent"})
+    return ratios[["table", "target", "openset", "method", "encoder", "tau", "ratio_percent"]].reset_index(drop=True)
 
 
 def published_ratio(

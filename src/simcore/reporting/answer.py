@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from simcore.reporting.comparison import needs_labels
 from simcore.reporting.composition import Purity
 from simcore.reporting.names import arm_title, count_seeds, format_number, format_percent, measure_title
-from simcore.reporting.records import MEASURE
 from simcore.reporting.report import Report, Selection
+from simcore.study.records import MEASURE
 
 
 @dataclass(frozen=True)

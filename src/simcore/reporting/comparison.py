@@ -1,29 +1,22 @@
-"""Arms side by side: mean, spread over seeds and intervals."""
+"""Arms side by side: mean, spread over seeds, intervals, and who cannot be told from the best."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from simcore.reporting.names import (
-    LABEL_FREE,
-    NOT_EVALUATED,
-    SETTINGS,
-    arm_title,
-    count_seeds,
-    format_number,
-    measure_title,
-)
-from simcore.reporting.records import (
-    MEASURE,
-    Record,
-    order_measures,
-    read_records,
-    select_measure,
-    spread_over_seeds,
-)
+from simcore.reporting.names import NOT_EVALUATED, arm_title, count_seeds, format_number, measure_title
+from simcore.reporting.records import order_measures, read_named_records
+from simcore.study.best import best_arms
+from simcore.study.records import CHOICES, LABEL_FREE, MEASURE, Record, needs_labels, select_measure
+from simcore.study.seeds import ENOUGH_SEEDS, summarise
 
-_COLUMNS = ["arm", "role", *MEASURE, "mean", "std", "n_seeds", "n", "low", "high"]
+MARK = "*"
+"""Stands behind the value of an arm that cannot be told from the best."""
+
+_COLUMNS = ["arm", "role", *MEASURE, "mean", "std", "n_seeds", "n", "low", "high", "among_best"]
+_ABSENT = {**dict.fromkeys(("mean", "std", "low", "high"), math.nan), "n_seeds": 0}
 _NO_LABELS = ("labelled", "accuracy", "")
 
 
@@ -51,7 +44,8 @@ def compare_arms(
 
     Returns:
         Columns arm, role ("arm" or "reference"), evaluation, metric, protocol, mean, std (sample; NaN for
-        one seed), n_seeds, n, low, high (NaN for one seed).
+        one seed), n_seeds, n, low, high (NaN for one seed), among_best (whether the arm is one of `best_arms`, to which
+        references do not belong).
 
     Raises:
         InputError: a field is missing, an arm is not named, a value comes twice or is not finite, or n
@@ -64,31 +58,28 @@ def compare_arms(
         >>> frame[["arm", "mean", "n_seeds"]].values.tolist()
         [['x', 0.75, 2]]
     """
-    frame = read_records(records, arms=arms, references=references)
+    frame = read_named_records(records, arms=arms, references=references)
+    summary = summarise(frame)
+    best = best_arms(frame[frame["arm"].isin(arms)])
     measures = order_measures(frame, headline=headline)
     if all(evaluation == LABEL_FREE for evaluation, _, _ in measures):
         measures.insert(0, _NO_LABELS)
     rows: list[dict[str, Any]] = []
     for measure in measures:
-        of_measure = select_measure(frame, measure)
-        for arm in (*arms, *references):
-            values = of_measure.loc[of_measure["arm"] == arm, "value"].to_numpy()
-            rows.append(
-                {
-                    "arm": arm,
-                    "role": "reference" if arm in references else "arm",
-                    **dict(zip(MEASURE, measure, strict=True)),
-                    **spread_over_seeds(values),
-                    "n_seeds": len(values),
-                    "n": int(of_measure["n"].iloc[0]) if len(of_measure) else 0,
-                }
-            )
+        found: dict[str, Any] = {row["arm"]: row for row in select_measure(summary, measure).to_dict("records")}
+        n = next((int(row["n"]) for row in found.values()), 0)
+        rows += [
+            {
+                **dict(zip(MEASURE, measure, strict=True)),
+                **found.get(arm, _ABSENT),
+                "arm": arm,
+                "role": "reference" if arm in references else "arm",
+                "n": n,
+                "among_best": arm in best.get(measure, ()),
+            }
+            for arm in (*arms, *references)
+        ]
     return pd.DataFrame(rows, columns=_COLUMNS)
-
-
-def needs_labels(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of results that need labels, without what an evaluation merely chose."""
-    return frame[(frame["evaluation"] != LABEL_FREE) & ~frame["metric"].isin(SETTINGS)]
 
 
 def is_label_free(frame: pd.DataFrame) -> pd.DataFrame:
@@ -96,19 +87,49 @@ def is_label_free(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["evaluation"] == LABEL_FREE]
 
 
-def format_result(row: dict[Any, Any]) -> str:
-    """Return one row of a comparison in words: "0.801 ± 0.004 (3 seeds)"."""
+def format_result(row: Mapping[Any, Any]) -> str:
+    """Return one row of a comparison in words: "0.801 ± 0.004 (3 seeds)", marked where it is among the best."""
     if row["n_seeds"] == 0:
         return NOT_EVALUATED if row["n"] == 0 else "not evaluated"
     spread = "" if row["n_seeds"] == 1 else f" ± {format_number(row['std'], like=row['mean'])}"
-    return f"{format_number(row['mean'])}{spread} ({count_seeds(row['n_seeds'])})"
+    mark = f" {MARK}" if row["among_best"] else ""
+    return f"{format_number(row['mean'])}{spread} ({count_seeds(row['n_seeds'])}){mark}"
+
+
+def explain_marks(comparison: pd.DataFrame) -> str:
+    """Return what the marks of a comparison mean, or why there is none; nothing where there is nothing to tell apart.
+
+    Args:
+        comparison: what `compare_arms` returns, or some of its rows.
+
+    Example:
+        >>> base = {"evaluation": "knn", "metric": "top1", "protocol": "clean k=20", "n": 1200, "seed": 0}
+        >>> records = [{**base, "arm": "x", "value": 0.5}, {**base, "arm": "simcore", "value": 0.75}]
+        >>> explain_marks(compare_arms(records, arms=["x", "simcore"]))
+        'No arm is marked as the best: one seed supports no claim.'
+    """
+    measured = needs_labels(comparison)
+    measured = measured[(measured["role"] == "arm") & (measured["n_seeds"] > 0)]
+    if measured["arm"].nunique() < 2:  # noqa: PLR2004 (it takes two to compare)
+        return ""
+    if measured["among_best"].any():
+        return (
+            f"{MARK} marks the arm with the highest mean of its column and every arm that cannot be told from it: "
+            "seed by seed, the 95 % interval of how far they lie below it does not leave out zero, or there is none. "
+            "Where several are marked, none of them is the winner; a column without a mark has too few seeds in "
+            "common. References are not judged."
+        )
+    if measured["n_seeds"].max() < ENOUGH_SEEDS:
+        return "No arm is marked as the best: one seed supports no claim."
+    return "No arm is marked as the best: the one with the highest mean shares fewer than two seeds with another."
 
 
 def pivot_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
     """Return the comparison for readers: one row an arm, one column a measure.
 
     Cells read "0.801 ± 0.004 (3 seeds)"; the number after ± is the sample standard deviation over seeds, and
-    one seed stands without. What an evaluation chose (a learning rate) is left out.
+    one seed stands without. `MARK` stands behind arms that cannot be told from the best of their column; what it means
+    says `explain_marks`. What an evaluation chose (a learning rate) is left out.
 
     Args:
         comparison: what `compare_arms` returns, or some of its rows.
@@ -120,7 +141,7 @@ def pivot_comparison(comparison: pd.DataFrame) -> pd.DataFrame:
         '0.700 (1 seed)'
     """
     table: dict[str, dict[str, str]] = {}
-    shown = comparison[~comparison["metric"].isin(SETTINGS)]
+    shown = comparison[~comparison["metric"].isin(CHOICES)]
     for row in shown.to_dict("records"):
         heading = measure_title(*(row[field] for field in MEASURE))
         table.setdefault(heading, {})[arm_title(row["arm"])] = format_result(row)

@@ -78,7 +78,7 @@ def confusion_figure(confusion: pd.DataFrame, *, arm: str, most: int = _MOST_CLA
     first = shown.iloc[0]
     title = measure_title(first["evaluation"], "top1", first["protocol"]).replace(", top-1 accuracy", "")
     figure.update_xaxes(title=plain_text(f"taken for ({arm_title(arm)}, {title})"), showgrid=False, type="category")
-    figure = finish_figure(figure, height=220 + 18 * len(classes))
+    figure = finish_figure(figure, height=220 + 18 * len(classes), title="Taken for which class")
     return figure.update_yaxes(autorange="reversed", title="class", showgrid=False, type="category")
 
 

@@ -1,9 +1,13 @@
 """What the figures share: colours, symbols, axes that read on light and dark ground."""
 
 import html
+import textwrap
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
 import plotly.graph_objects as go
+
+from simcore.errors import InputError
 
 # Okabe and Ito's palette: told apart with any colour vision; yellow is left out, it fades on white.
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = [
@@ -29,6 +33,10 @@ _ARM_STYLES: Mapping[str, tuple[str, str, str]] = {
 }
 _OTHER_STYLES = ((SKY, "hexagon", "dot"), (PURPLE, "pentagon", "dashdot"), (GREEN, "bowtie", "longdash"))
 REFERENCE_DASHES = ("dash", "dot", "dashdot", "longdash")
+MARKED_POINTS = 60  # a line of more points is drawn without a marker at each
+PHONE_LETTERS = 42  # what fits into one line of a figure on a phone
+_TITLE_LETTERS = 36  # the same in the size of a title
+_TITLE_LINE = 22
 
 
 def arm_style(arm: str, arms: Sequence[str]) -> tuple[str, str, str]:
@@ -42,8 +50,26 @@ def plain_text(text: object) -> str:
     return html.escape(str(text), quote=False)
 
 
-def finish_figure(figure: go.Figure, *, height: int, top: int = 40) -> go.Figure:
-    """Return `figure` with the shared axes, fonts and margins, `height` pixels high."""
+def check_columns(frame: pd.DataFrame, columns: Sequence[str], *, name: str, source: str) -> None:
+    """Refuse a frame that lacks one of `columns`; `source` says where a right one comes from.
+
+    Raises:
+        InputError: a column is missing.
+    """
+    missing = [column for column in columns if column not in frame]
+    if missing:
+        raise InputError(f"`{name}` lacks {', '.join(missing)} (it has {', '.join(frame.columns)}); pass {source}.")
+
+
+def finish_figure(figure: go.Figure, *, height: int, title: str = "", top: int = 40) -> go.Figure:
+    """Return `figure` with the shared title, axes, fonts and margins, `height` pixels high without the title."""
+    if title:
+        height, top = height + _TITLE_LINE, top + _TITLE_LINE
+        # plotly puts further lines above the first one, out of the picture.
+        shown = textwrap.shorten(title, width=_TITLE_LETTERS, placeholder=" …")
+        heading = {"text": plain_text(shown), "font": {"size": 15}, "x": 0, "xanchor": "left"}
+        place = {"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 6, "l": 8}}
+        figure.update_layout(title=heading | place)
     figure.update_layout(
         template="none",
         height=height,

@@ -23,7 +23,13 @@ def _nearest(query: np.ndarray, rows: np.ndarray, keys: np.ndarray, n: int) -> l
     return [(int(row), float(similarity[row])) for row in order]
 
 
-def _similarity(value: float) -> str:
+def similarity_text(value: float) -> str:
+    """Return a similarity as captions and alternative texts show it.
+
+    Example:
+        >>> similarity_text(-0.5)
+        '−0.500'
+    """
     return f"{value:.3f}".replace("-", "−")
 
 
@@ -103,13 +109,13 @@ def centroid_gallery(
         near = [
             targets.tile(
                 str(keys[row]),
-                alt=f"Target image {keys[row]}, similarity {_similarity(value)} to centroid {centroid}",
-                caption=_similarity(value),
+                alt=f"Target image {keys[row]}, similarity {similarity_text(value)} to centroid {centroid}",
+                caption=similarity_text(value),
             )
             for row, value in _nearest(_unit(centroids[int(centroid)]), rows, keys, n_nearest)
         ]
         of_centroid = ordered[ordered["centroid"] == centroid]
-        picks = [_pick_tile(pool, pick) for pick in of_centroid.head(n_picks).to_dict("records")]
+        picks = [pick_tile(pool, pick) for pick in of_centroid.head(n_picks).to_dict("records")]
         gallery.append(
             GalleryRow(
                 f"Centroid {centroid} ({len(of_centroid)} picks)",
@@ -119,8 +125,11 @@ def centroid_gallery(
     return gallery
 
 
-def _pick_tile(pool: Shelf, pick: Mapping[Any, Any]) -> Tile:
-    similarity = _similarity(float(pick["similarity"]))
+def pick_tile(pool: Shelf, pick: Mapping[Any, Any]) -> Tile:
+    """Return the tile of a row of a coreset; a pick of a baseline has no centroid to name."""
+    if pd.isna(pick["similarity"]):
+        return pool.tile(str(pick["key"]), alt=f"Picked image {pick['key']}")
+    similarity = similarity_text(float(pick["similarity"]))
     alt = f"Picked image {pick['key']}, centroid {pick['centroid']}, similarity {similarity}"
     return pool.tile(str(pick["key"]), alt=alt, caption=similarity)
 
@@ -168,13 +177,13 @@ def rounds_gallery(
     for number in ends:
         picks = coreset[coreset["round"] == number]
         shown = picks.iloc[spread(len(picks), n_images)].to_dict("records")
-        tiles = tuple(_pick_tile(pool, pick) for pick in shown)
+        tiles = tuple(pick_tile(pool, pick) for pick in shown)
         which = "first" if number == rounds[0] else "last" if number == rounds[-1] else ""
         title = f"Round {number}" + (f" ({which})" if which else "")
         gallery.append(GalleryRow(title, (TileGroup(f"{len(picks)} picks", tiles),)))
     if not rounds and len(coreset):
-        keys = coreset["key"].iloc[spread(len(coreset), n_images)].tolist()
-        tiles = tuple(pool.tile(str(key), alt=f"Picked image {key}") for key in keys)
+        shown = coreset.iloc[spread(len(coreset), n_images)].to_dict("records")
+        tiles = tuple(pick_tile(pool, pick) for pick in shown)
         gallery.append(GalleryRow("Picks", (TileGroup(f"{len(coreset)} images", tiles),)))
     if random_keys is not None and len(random_keys):
         keys = [str(random_keys[row]) for row in spread(len(random_keys), n_images)]
@@ -233,8 +242,8 @@ def neighbour_gallery(
             tiles = tuple(
                 shelf.tile(
                     str(names[row]),
-                    alt=f"Target image {names[row]}, similarity {_similarity(value)} under {title}",
-                    caption=_similarity(value),
+                    alt=f"Target image {names[row]}, similarity {similarity_text(value)} under {title}",
+                    caption=similarity_text(value),
                 )
                 for row, value in near
             )

@@ -2,13 +2,9 @@
 
 import math
 
-LABEL_FREE = "label_free"
-"""Evaluation name of the records that need no labels: alignment, uniformity, spread, effective rank."""
+from simcore.study.records import LABEL_FREE
 
 NOT_EVALUATED = "not evaluated: no labels"
-
-SETTINGS = frozenset({"learning_rate"})
-"""Metric names of what an evaluation chose on the training images: recorded, but not a result to compare."""
 
 _ARMS = {
     "x": "X",
@@ -18,6 +14,8 @@ _ARMS = {
     "simcore_k1": "X + SimCore, k = 1",
     "simcore": "X + SimCore",
     "oracle": "X + oracle",
+    "x_matched": "X, as many steps",
+    "simcore_repeated": "X + SimCore, selected again",
     "raw_pixels": "raw pixels",
     "pixels": "raw pixels",
     "random_network": "random network",

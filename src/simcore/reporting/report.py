@@ -166,9 +166,13 @@ class Report:
         shares: what `coreset_shares` returns, by class.
         source_shares: the same by source.
         comparison: what `compare_arms` returns, label-free measures included.
-        differences: what `paired_differences` returns.
+        differences: what `compare_pairs` returns.
         findings: sentences of `state_finding`.
-        figures: any of "trace", "accuracy", "composition", "curves".
+        terms: under which terms the arms were compared, in a sentence.
+        steps: optimiser steps that each arm took, by arm.
+        published: what `simcore.published.compare_with_published` returns; shown where it has rows.
+        figures: any of "trace", "size", "accuracy", "composition", "sources", "similarity", "features", "ring",
+            "curves".
         galleries: galleries in reading order.
         artefacts: what it is to where it lies.
         created: date and time, as text.
@@ -190,6 +194,9 @@ class Report:
     comparison: pd.DataFrame | None = None
     differences: pd.DataFrame | None = None
     findings: Sequence[str] = ()
+    terms: str = ""
+    steps: Mapping[str, int] = field(default_factory=dict)
+    published: pd.DataFrame | None = None
     figures: Mapping[str, go.Figure] = field(default_factory=dict)
     galleries: Sequence[Gallery] = ()
     artefacts: Mapping[str, str] = field(default_factory=dict)

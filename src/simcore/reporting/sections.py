@@ -6,26 +6,12 @@ from typing import Any
 import pandas as pd
 
 from simcore.errors import InputError
-from simcore.reporting.comparison import is_label_free, needs_labels, pivot_comparison
-from simcore.reporting.differences import format_interval
-from simcore.reporting.names import (
-    NOT_EVALUATED,
-    arm_title,
-    count_seeds,
-    format_number,
-    format_percent,
-    measure_title,
-    stop_title,
-)
-from simcore.reporting.records import MEASURE
+from simcore.reporting.arm_sections import comparison_section, label_free_section, terms_section
+from simcore.reporting.names import count_seeds, format_percent, stop_title
+from simcore.reporting.placement import placement_section
+from simcore.reporting.published import published_section
 from simcore.reporting.report import Block, Figure, Report, Section, Table, flatten_settings
 
-_LABEL_FREE_NOTE = (
-    "Alignment: mean squared distance between two views of one image, lower is closer. Uniformity: "
-    "logarithm of the mean Gaussian potential over pairs, lower is more evenly spread. Feature spread: "
-    "mean standard deviation of a dimension, 0 when collapsed. Effective rank: how many dimensions the "
-    "features use. None of them says by itself that an encoder is better."
-)
 _LISTED_GROUPS = 50
 
 
@@ -115,6 +101,9 @@ def _selection(report: Report) -> Section:
         blocks.append(Figure(report.figures["trace"], caption, alt))
     else:
         blocks.append("Trace: not recorded.")
+    if "size" in report.figures:
+        caption = "Images in the coreset after each round, and the budget."
+        blocks.append(Figure(report.figures["size"], caption, f"Line chart over rounds. {caption} {stopped}".strip()))
     if chosen is not None and chosen.certificate:
         # What the last round left out serves replays, and can be thousands of keys.
         entries = {name: value for name, value in chosen.certificate.items() if name != "unkept"}
@@ -153,91 +142,12 @@ def _composition(report: Report) -> Section:
         blocks.append(_shares_table(report.shares, by="class", folded="composition" in report.figures))
     else:
         blocks.append("By class: not evaluated: the open-set has no labels.")
+    if "sources" in report.figures:
+        caption = "Share of each source among the picks and in the pool."
+        blocks.append(Figure(report.figures["sources"], caption, f"Bar chart. {caption}"))
     if report.source_shares is not None:
         blocks.append(_shares_table(report.source_shares, by="source", folded=False))
     return Section("What the coreset is made of", "composition", tuple(blocks))
-
-
-def _pivot_table(frame: pd.DataFrame, *, caption: str, note: str) -> Table:
-    pivot = pivot_comparison(frame)
-    rows = tuple((str(arm), *map(str, cells)) for arm, cells in zip(pivot.index, pivot.to_numpy(), strict=True))
-    return Table(caption, ("arm", *map(str, pivot.columns)), rows, note)
-
-
-def _differences_table(differences: pd.DataFrame) -> Table:
-    rows = tuple(
-        (
-            f"{arm_title(row['arm'])} − ({arm_title(row['against'])})"
-            if "+" in arm_title(row["against"])
-            else f"{arm_title(row['arm'])} − {arm_title(row['against'])}",
-            measure_title(*(row[field] for field in MEASURE)),
-            format_number(row["mean"], signed=True),
-            format_interval(row),
-            str(row["n_seeds"]),
-        )
-        for row in differences.to_dict("records")
-    )
-    note = (
-        "Each interval (Student's t) stands for its own comparison and covers the seeds, not the choice of "
-        "test images. An interval that holds 0 supports no claim."
-    )
-    columns = ("difference", "measure", "mean", "95 % interval", "seeds")
-    return Table("Paired differences, seed by seed", columns, rows, note)
-
-
-def _without_repetition(labelled: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Return the rows without mean per-class accuracy where it equals top-1, and a note that says so."""
-    per_class = labelled["metric"] == "mean_per_class"
-    means = [
-        labelled[labelled["metric"] == metric].set_index(["arm", "evaluation", "protocol"])["mean"]
-        for metric in ("mean_per_class", "top1")
-    ]
-    if not per_class.any() or not means[0].index.isin(means[1].index).all():
-        return labelled, ""
-    if (means[0] - means[1].reindex(means[0].index)).abs().max() > 1e-9:  # noqa: PLR2004 (rounding)
-        return labelled, ""
-    return labelled[~per_class], " Mean per-class accuracy is the same: all classes have equally many test images."
-
-
-def _comparison(report: Report) -> Section:
-    blocks: list[Block] = list(report.findings)
-    labelled = None if report.comparison is None else needs_labels(report.comparison)
-    if labelled is None or labelled.empty:
-        blocks.append(f"Accuracy: {NOT_EVALUATED}.")
-        return Section("Comparison", "comparison", tuple(blocks))
-    labelled, repetition = _without_repetition(labelled)
-    sizes = sorted({int(n) for n in labelled["n"] if n})
-    note = ""
-    if sizes:
-        note = "Mean ± sample standard deviation over seeds, on " + " or ".join(f"{n:,}" for n in sizes)
-        note += f" test images.{repetition}"
-        if (labelled["role"] == "reference").any():
-            names = ", ".join(
-                arm_title(arm) for arm in dict.fromkeys(labelled.loc[labelled["role"] == "reference", "arm"])
-            )
-            note += f" References ({names}) stand below the arms: nothing was pretrained for them."
-    blocks.append(_pivot_table(labelled, caption="Arms and references", note=note))
-    if "accuracy" in report.figures and sizes:
-        caption = "Mean and 95 % interval over seeds; references as dashed lines. The axes do not start at zero."
-        blocks.append(Figure(report.figures["accuracy"], caption, f"Dot chart of the table above. {caption}"))
-    if report.differences is not None:
-        shown = needs_labels(report.differences)
-        if repetition:
-            shown = shown[shown["metric"] != "mean_per_class"]
-        if len(shown):
-            blocks.append(_differences_table(shown))
-    return Section("Comparison", "comparison", tuple(blocks))
-
-
-def _label_free(report: Report) -> Section:
-    title, anchor = "Evidence without labels", "label-free"
-    frame = None if report.comparison is None else is_label_free(report.comparison)
-    if frame is None or not (frame["n_seeds"] > 0).any():
-        return Section(title, anchor, ("Label-free measures: not measured.",))
-    # A reference may have none of them: it would be a row of "not evaluated".
-    measured = frame.loc[frame["n_seeds"] > 0, "arm"]
-    frame = frame[(frame["role"] == "arm") | frame["arm"].isin(measured)]
-    return Section(title, anchor, (_pivot_table(frame, caption="Features of the target", note=_LABEL_FREE_NOTE),))
 
 
 def _curves(report: Report) -> Section:
@@ -262,13 +172,18 @@ def compose_sections(report: Report) -> tuple[Section, ...]:
         InputError: two sections share an anchor.
     """
     galleries: tuple[Block, ...] = tuple(report.galleries) or ("Images: no gallery was made.",)
+    placement = placement_section(report.figures)
+    published = published_section(report.published)
     sections = (
         _what_was_run(report),
         _selection(report),
         _composition(report),
+        *(() if placement is None else (placement,)),
         Section("Images", "images", galleries),
-        _comparison(report),
-        _label_free(report),
+        terms_section(report),
+        comparison_section(report),
+        *(() if published is None else (published,)),
+        label_free_section(report),
         _curves(report),
         *report.sections,
         _artefacts(report),

@@ -13,7 +13,7 @@ from kedro.pipeline.node import Node
 
 from simcore.parameters import typed_parameter
 from simcore.reuse.code import code_fingerprint
-from simcore.reuse.reading import is_wanted, only_needed, unread
+from simcore.reuse.reading import is_wanted, only_needed, parameters_asked, unread
 from simcore.reuse.records import Record, read_record
 from simcore.reuse.values import plain, value_fingerprint
 
@@ -127,14 +127,13 @@ def make_plan(pipeline: Pipeline, catalog: CatalogProtocol, *, reuse: bool = Tru
     made: dict[str, str] = {}
     remade: set[str] = set()
     steps = []
+    asked = parameters_asked(node.func for node in pipeline.nodes)
     typed = {
-        name: typed_parameter(name, catalog.load(name)) for name in sorted(pipeline.inputs()) if is_parameter(name)
+        name: typed_parameter(name, catalog.load(name))
+        for name in sorted(asked | {name for name in pipeline.inputs() if is_parameter(name)})
     }
     plain_values = {name: plain(value) for name, value in typed.items()}
-    ignores = {
-        node.name: unread(node.func, {name: plain_values[name] for name in node.inputs if is_parameter(name)})
-        for node in pipeline.nodes
-    }
+    ignores = {node.name: unread(node.func, plain_values) for node in pipeline.nodes}
     missing = {
         node: {name for name in names if getattr(catalog.get(name), "may_be_missing", False)}
         for node, names in ignores.items()

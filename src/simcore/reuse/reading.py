@@ -1,32 +1,64 @@
 """Inputs that a node reads only under some parameter, and nodes that nobody needs for that reason."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
 from kedro.pipeline import Pipeline
 
-_ATTRIBUTE = "reads_only_if"
+_READS = "reads_only_if"
 _WANTED = "wanted_only_if"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def reads_only_if(dataset: str, *, parameter: str, field: str, value: Any = None) -> Callable[[Function], Function]:
-    """Return a decorator that says: the node's result depends on `dataset` only where a parameter's field is true.
+@dataclass(frozen=True)
+class Condition:
+    """What a value among the parameters has to be.
 
-    Kedro's inputs are fixed when the pipeline is built. Where the field is false, re-use leaves the dataset out of what
+    Attributes:
+        parameter: Name in the catalog, `params:...`.
+        field: Name of a value in it; dots lead deeper.
+        test: `true`; `given` or `missing`: not null or null; `equals` or `contains` the value below.
+        value: See `test`.
+    """
+
+    parameter: str
+    field: str
+    test: Literal["true", "given", "missing", "equals", "contains"] = "true"
+    value: Any = None
+
+    def holds(self, parameters: Mapping[str, Any]) -> bool:
+        """Return whether it does, with plain parameters by name.
+
+        Example:
+            >>> Condition("params:comparison", "arms", "contains", "x").holds({"params:comparison": {"arms": ["x"]}})
+            True
+        """
+        found = parameters[self.parameter]
+        for name in self.field.split("."):
+            found = found[name]
+        if self.test == "equals":
+            return bool(found == self.value)
+        if self.test == "contains":
+            return self.value in found
+        return bool(found) if self.test == "true" else (found is not None) == (self.test == "given")
+
+
+def reads_only_if(dataset: str, *conditions: Condition) -> Callable[[Function], Function]:
+    """Return a decorator that says: the node's result depends on `dataset` only where all `conditions` hold.
+
+    Kedro's inputs are fixed when the pipeline is built. Where they do not hold, re-use leaves the dataset out of what
     the node's artefacts are made from, so that a change of it re-makes nothing; and nodes that make only what nobody
     reads do not run, if that dataset says that it `may_be_missing`.
 
     Args:
         dataset: Name of the input in the catalog.
-        parameter: Name of another input, `params:...`.
-        field: Name of a value in it.
-        value: Where it is given, the field has to equal it instead of being true.
+        conditions: On parameters of the pipeline.
 
     Example:
-        >>> @reads_only_if("coreset", parameter="params:pretraining", field="match")
+        >>> @reads_only_if("coreset", Condition("params:pretraining", "match"))
         ... def train(images, pretraining, coreset):
         ...     return images
         >>> unread(train, {"params:pretraining": {"match": False}})
@@ -34,8 +66,8 @@ def reads_only_if(dataset: str, *, parameter: str, field: str, value: Any = None
     """
 
     def mark(function: Function) -> Function:
-        conditions: dict[str, tuple[str, str, Any]] = getattr(function, _ATTRIBUTE, {})
-        setattr(function, _ATTRIBUTE, {**conditions, dataset: (parameter, field, value)})
+        known: dict[str, tuple[Condition, ...]] = getattr(function, _READS, {})
+        setattr(function, _READS, {**known, dataset: conditions})
         return function
 
     return mark
@@ -43,39 +75,41 @@ def reads_only_if(dataset: str, *, parameter: str, field: str, value: Any = None
 
 def unread(function: Callable[..., Any], parameters: Mapping[str, Any]) -> set[str]:
     """Return the inputs that a marked function does not depend on with these parameters, by name with plain values."""
-    conditions: dict[str, tuple[str, str, Any]] = getattr(function, _ATTRIBUTE, {})
+    known: dict[str, tuple[Condition, ...]] = getattr(function, _READS, {})
     return {
         dataset
-        for dataset, (parameter, field, value) in conditions.items()
-        if not (parameters[parameter][field] if value is None else parameters[parameter][field] == value)
+        for dataset, conditions in known.items()
+        if not all(condition.holds(parameters) for condition in conditions)
     }
 
 
-def wanted_only_if(
-    function: Callable[..., Any], *, parameter: str, field: str, given: bool = True
-) -> Callable[..., Any]:
-    """Return the function, marked: what its node makes is wanted by itself only where a parameter's field is given.
+def wanted_only_if(function: Function, *conditions: Condition) -> Function:
+    """Return the function, marked: what its node makes is wanted by itself only where all `conditions` hold.
 
-    Otherwise the node runs only where another node of the pipeline reads what it makes. So one pipeline can serve two
-    wishes, such as to evaluate the arms, or an encoder from elsewhere without them.
+    Otherwise the node runs only where another node of the pipeline reads what it makes. So one pipeline can serve
+    several wishes, such as to evaluate the arms, or an encoder from elsewhere without them.
 
     Args:
         function: Of the node; not shared with nodes that are marked otherwise.
-        parameter: Name of a parameter of the pipeline, `params:...`; where no node takes it, the mark says nothing.
-        field: Name of a value in it.
-        given: False: wanted where the field is null.
+        conditions: On parameters of the project, whether or not a node takes them; added to those of before.
     """
-    setattr(function, _WANTED, (parameter, field, given))
+    setattr(function, _WANTED, tuple(dict.fromkeys((*getattr(function, _WANTED, ()), *conditions))))
     return function
 
 
 def is_wanted(function: Callable[..., Any], parameters: Mapping[str, Any]) -> bool:
-    """Return whether what a function makes is wanted by itself, with the plain parameters of a pipeline by name."""
-    mark: tuple[str, str, bool] | None = getattr(function, _WANTED, None)
-    if mark is None or mark[0] not in parameters:
-        return True
-    parameter, field, given = mark
-    return (parameters[parameter][field] is not None) == given
+    """Return whether what a function makes is wanted by itself, with plain parameters by name."""
+    conditions: tuple[Condition, ...] = getattr(function, _WANTED, ())
+    return all(condition.holds(parameters) for condition in conditions)
+
+
+def parameters_asked(functions: Iterable[Callable[..., Any]]) -> set[str]:
+    """Return the names of the parameters that the marks of `functions` look at, beside those that nodes take."""
+    asked = set()
+    for function in functions:
+        marks = (getattr(function, _WANTED, ()), *getattr(function, _READS, {}).values())
+        asked |= {condition.parameter for conditions in marks for condition in conditions}
+    return asked
 
 
 def only_needed(

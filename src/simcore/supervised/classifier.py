@@ -14,7 +14,9 @@ BatchNorm = Literal["eval", "train"]
 
 
 class Classifier(Method):
-    """An encoder with one linear layer for each of r learning rates; the loss is the sum of their cross-entropies.
+    """An encoder with one linear layer for each of r learning rates, by cross-entropy.
+
+    The gradient is that of the sum over the layers; the value of the loss, which the curves show, is their mean.
 
     All layers start from the same weights and see the same features. With a frozen encoder nothing ties them
     together, so each is trained exactly as it would be alone, at the price of one forward pass for all. A layer whose
@@ -134,12 +136,16 @@ class Classifier(Method):
         )
 
     def forward(self, views: Sequence[Tensor]) -> StepOutput:
-        """Return the loss of images `(n, 3, s, s)` and their classes `(n,)`."""
+        """Return the loss of images `(n, 3, s, s)` and classes `(n,)`, in value the mean over the layers alive."""
         self._check_views(views)
         images, classes = views
         features = self.features(images)
         logits = self._logits(features).float()
         losses = torch.stack([nn.functional.cross_entropy(each, classes) for each in logits])
         alive = torch.isfinite(losses.detach())
-        loss = torch.where(alive, losses, torch.zeros_like(losses)).sum() if alive.any() else losses.sum()
+        if not alive.any():
+            return StepOutput(losses.sum(), features.detach())
+        total = torch.where(alive, losses, torch.zeros_like(losses)).sum()
+        # The sum would be another quantity at every number of rates, and fall where a layer is left behind.
+        loss = total - total.detach() + total.detach() / alive.sum()
         return StepOutput(loss, features.detach())

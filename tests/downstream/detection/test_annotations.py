@@ -1,14 +1,19 @@
 """Boxes are put right where it is clear how, and refused with file and key where it is not."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.io
 
 from simcore.downstream.detection import read_annotations
 from simcore.errors import InputError
+from simcore.images import read_source
+from tests.images.sources.miniatures.aircraft import make_aircraft
+from tests.images.sources.miniatures.cars import make_cars
 
 
 def manifest(boxes: Any, **change: Any) -> pd.DataFrame:
@@ -23,7 +28,7 @@ def manifest(boxes: Any, **change: Any) -> pd.DataFrame:
     [
         ([3, 4, 20, 30], [3, 4, 20, 30], ""),
         ([0, 0, 48, 40], [0, 0, 48, 40], ""),
-        # A pixel too far is another way to count, and says nothing.
+        # A pixel too far is another way to count, and no reason to warn.
         ([-1, 5, 49, 41], [0, 5, 48, 40], ""),
         # Too low for 40 rows, but right with x and y swapped.
         ([10, 5, 30, 46], [5, 10, 46, 30], "x and y swapped"),
@@ -40,6 +45,53 @@ def test_what_is_put_right(given: list[float], kept: list[float], said: str, cap
     assert bool(caplog.text) == bool(said)
 
 
+def test_boxes_that_were_put_right_are_counted_and_the_first_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    frame = manifest([[3, 4, 20, 30]])
+    boxes = [[[3, 5, 60, 41]], [[3, 5, 60, 41], [4, 5, 60, 41]], [[10, 5, 30, 46]], [[-1, 5, 49, 41], [0, 5, 48, 40]]]
+    first = frame.iloc[0].to_dict()
+    more = [first | {"key": f"{n}.png", "uri": f"/d/{n}.png", "boxes": each} for n, each in enumerate(boxes)]
+    with caplog.at_level(logging.INFO):
+        read_annotations(pd.concat([frame, pd.DataFrame(more)], ignore_index=True))
+    assert {(record.levelname, record.getMessage()) for record in caplog.records} == {
+        (
+            "WARNING",
+            "3 box(es) reached further beyond their image and were clipped, the first is of image '0.png' (/d/0.png).",
+        ),
+        (
+            "WARNING",
+            "1 box(es) reached further beyond their image and were taken with x and y swapped, the first is of image "
+            "'2.png' (/d/2.png).",
+        ),
+        (
+            "INFO",
+            "1 box(es) reached a pixel or less beyond their image and were clipped, the first is of image '3.png' "
+            "(/d/3.png).",
+        ),
+    }
+
+
+def test_inverted_boxes_of_official_downloads_are_refused(tmp_path: Path) -> None:
+    make_aircraft(tmp_path / "aircraft")
+    listed = tmp_path / "aircraft" / "data" / "images_box.txt"
+    lines = listed.read_text().splitlines()
+    image, left, top, right, bottom = lines[5].split()
+    lines[5] = f"{image} {right} {top} {left} {bottom}"
+    listed.write_text("\n".join(lines))
+    manifest = read_source(f"aircraft:{tmp_path / 'aircraft'}").manifest
+    said = rf"\[{right}, {top}, {left}, {bottom}\] of image 'data/images/{image}.jpg' \(.*/{image}.jpg, .*inverted"
+    with pytest.raises(InputError, match=said):
+        read_annotations(manifest)
+
+    make_cars(tmp_path / "cars")
+    path = tmp_path / "cars" / "cars_annos.mat"
+    variables = {name: each for name, each in scipy.io.loadmat(path).items() if not name.startswith("__")}
+    of = variables["annotations"]
+    of["bbox_y1"][0, 0], of["bbox_y2"][0, 0] = of["bbox_y2"][0, 0], of["bbox_y1"][0, 0]
+    scipy.io.savemat(path, variables)
+    with pytest.raises(InputError, match=r"of image 'car_ims/000001.jpg' \(.*/000001.jpg, .* is inverted or empty"):
+        read_annotations(read_source(f"cars:{tmp_path / 'cars'}").manifest)
+
+
 @pytest.mark.parametrize(
     ("boxes", "message"),
     [
@@ -51,8 +103,8 @@ def test_what_is_put_right(given: list[float], kept: list[float], said: str, cap
         ([[1, 2, 3]], r"A box of image 'a.png' \(/d/a.png, .* is \[1, 2, 3\]; a box is four finite numbers"),
         ([[1, 2, 3, np.nan]], "four finite numbers"),
         ([["left", 2, 3, 4]], "four finite numbers"),
-        (None, "None of the 1 train images has a box"),
-        ([], "None of the 1 train images has a box"),
+        (None, r"None of the 1 train images of `d` \(the first is 'a.png', /d/a.png\) has a box"),
+        ([], r"None of the 1 train images of `d` \(the first is 'a.png', /d/a.png\) has a box"),
     ],
 )
 def test_what_is_refused(boxes: Any, message: str) -> None:
@@ -62,8 +114,9 @@ def test_what_is_refused(boxes: Any, message: str) -> None:
 
 
 def test_a_target_without_boxes_is_refused() -> None:
+    said = r"The 2 images of `d` \(the first is 'a.png', /d/a.png\) have no boxes, so there is nothing to detect"
     for frame in (manifest([[1, 2, 3, 4]]).drop(columns="boxes"), manifest(None).assign(boxes=None)):
-        with pytest.raises(InputError, match="The 2 images of `d` have no boxes, so there is nothing to detect"):
+        with pytest.raises(InputError, match=said):
             read_annotations(frame)
 
 
@@ -86,4 +139,4 @@ def test_images_of_unknown_boxes_are_left_out_and_empty_ones_are_not(caplog: pyt
         annotations = read_annotations(pd.concat([frame, pd.DataFrame(more)], ignore_index=True))
     assert sorted(annotations.train) == ["a.png", "d.png"]
     assert annotations.train["d.png"].boxes.shape == (0, 4)
-    assert "1 of 4 images have no boxes (the first is c.png)" in caplog.text
+    assert "1 of 4 images have no boxes and are left out, the first is 'c.png' (/d/a.png)." in caplog.text

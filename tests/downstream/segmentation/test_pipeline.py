@@ -1,24 +1,19 @@
 """`kedro run --pipelines segmentation` on official downloads in miniature, with an encoder from elsewhere."""
 
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from simcore.backbones import create_random_encoder
+from simcore.downstream.segmentation import LEGEND
 from simcore.errors import InputError
 from tests.images.sources.miniatures.birds import make_birds
 from tests.images.sources.miniatures.pets import make_pets
 from tests.projects import run_here
-
-SMALL = {
-    "epochs": 1,
-    "learning_rates": [0.01],
-    "batch_size": 4,
-    "output_stride": 8,
-    "dilations": [1, 2, 3],
-    "pictures": 2,
-}
 
 
 def run(root: Path, source: Path, encoder: str, **segmentation: object) -> None:
@@ -26,7 +21,7 @@ def run(root: Path, source: Path, encoder: str, **segmentation: object) -> None:
         "target": {"source": str(source)},
         "evaluation": {"encoder": encoder},
         "images": {"image_size": 32},
-        "segmentation": {**SMALL, **segmentation},
+        "segmentation": segmentation,
         # The image size is worked out from these, although none is pretrained.
         "retrieval": {"optimisation": {"batch_size": "auto"}},
         "pretraining": {"optimisation": {"batch_size": "auto"}},
@@ -51,8 +46,11 @@ def test_an_encoder_from_a_folder_on_pets(tmp_path, caplog) -> None:
     assert found["miou", "clean"]["n"] == 8
     assert found["miou", "clean"]["arm"] == "given"
     assert found["miou", "clean"]["seed"] == 3
+    assert found["miou", "clean"]["encoder"] == str(tmp_path / "encoder")
     assert 0 <= found["miou", "clean"]["value"] <= 1
-    assert newest(data, "segmentation_pictures_given.png").read_bytes().startswith(b"\x89PNG")
+    picture = np.array(Image.open(io.BytesIO(newest(data, "segmentation_pictures_given.png").read_bytes())))
+    for colour in LEGEND:
+        assert (picture[:28] == colour.rgb).all(axis=-1).sum() >= 100, colour.name
     assert not (data / "02_manifests" / "openset_manifest.parquet").exists()
 
     caplog.clear()
@@ -65,7 +63,7 @@ def test_no_masks_stops_before_anything_is_trained(tmp_path, monkeypatch) -> Non
     from simcore.downstream.segmentation import fitting
 
     monkeypatch.setattr(fitting, "pretrain", lambda *_, **__: pytest.fail("a training began"))
-    with pytest.raises(InputError, match="The target has no masks, so nothing can be segmented"):
+    with pytest.raises(InputError, match=r"have no masks, so nothing can be segmented"):
         run(tmp_path / "data", tmp_path / "birds", "random:resnet10_small")
 
 

@@ -1,4 +1,4 @@
-"""The maps are the encoder's own, dilated or not, and every weight is in its place."""
+"""The maps are the encoder's own, dilated or not."""
 
 import copy
 
@@ -7,9 +7,9 @@ import timm
 import torch
 from torch import nn
 
-from simcore.backbones import Encoder, create_backbone, create_random_encoder
-from simcore.downstream.segmentation import FeaturePyramid, check_weights
-from simcore.errors import ArtefactError, InputError
+from simcore.backbones import create_backbone
+from simcore.downstream.segmentation import FeaturePyramid
+from simcore.errors import InputError
 
 
 def eval_backbone(name: str, size: int) -> nn.Module:
@@ -66,26 +66,6 @@ def test_dilation_is_that_of_timm(output_stride) -> None:
         maps = twin.forward_intermediates(images, intermediates_only=True)
     torch.testing.assert_close(coarse, maps[-1])
     torch.testing.assert_close(fine, maps[1])
-
-
-def test_every_weight_is_proved() -> None:
-    encoder = create_random_encoder("resnet10_small", image_size=32, seed=0)
-    pyramid = FeaturePyramid(copy.deepcopy(encoder.module), output_stride=16, image_size=32)
-    check_weights(pyramid, encoder)
-    with torch.no_grad():
-        pyramid.backbone.layer3[0].downsample[0].weight[0, 0, 0, 0] += 1e-6
-    with pytest.raises(ArtefactError, match=r"other values: layer3.0.downsample.0.weight"):
-        check_weights(pyramid, encoder)
-
-
-def test_missing_and_left_over_weights_are_listed() -> None:
-    encoder = create_random_encoder("resnet10_small", image_size=32, seed=0)
-    lacking = copy.deepcopy(encoder.module)
-    del lacking.layer1[0].bn1
-    lacking.more = nn.Linear(1, 1, bias=False)
-    pyramid = FeaturePyramid(copy.deepcopy(encoder.module), output_stride=16, image_size=32)
-    with pytest.raises(ArtefactError, match=r"not loaded: layer1.0.bn1.bias, .*; left over: more.weight"):
-        check_weights(pyramid, Encoder(lacking, encoder.card))
 
 
 @pytest.mark.parametrize("name", ["vit_tiny_4", "vit_tiny_16"])

@@ -104,5 +104,5 @@ def test_numbers_that_are_none(values: list) -> None:
         to_numbers(values, count=4, path=Path("boxes.txt"))
 
 
-def test_boxes_keep_what_reaches_beyond_the_image_and_lose_the_order_of_their_corners() -> None:
-    assert to_box([-3, 2, 5000, 1], path=Path("boxes.txt")) == [-3.0, 1.0, 5000.0, 2.0]
+def test_boxes_stay_as_annotated_beyond_the_image_and_inverted() -> None:
+    assert to_box([-3, 2, 5000, 1], path=Path("boxes.txt")) == [-3.0, 2.0, 5000.0, 1.0]

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcore.errors import InputError
+from simcore.images import read_source
 from simcore.images.sources.faces import READER, split_faces
 from tests.images.sources.listings import FOLDERS, FOLDERS_TEST, by_split, column, make_folders, read
 from tests.images.sources.miniatures._pixels import save_jpeg
@@ -28,14 +29,46 @@ def test_lists_in_full(tmp_path: Path) -> None:
     expected = make_faces(tmp_path)
     frame = read(READER, tmp_path)
     assert by_split(frame) == expected
-    assert frame["reason"].isna().all()
     assert all(Path(uri).is_file() for uri in frame["uri"])
     assert ("CelebA-HQ-img/7.jpg", "2880") in expected["train"]  # the last but one in alphabetic order
+
+
+def test_identities_with_few_images_are_listed_as_left_out(tmp_path: Path) -> None:
+    expected = make_faces(tmp_path)
+    (tmp_path / "CelebA-HQ-img" / "46.jpg").rename(tmp_path / "CelebA-HQ-img" / "a.txt")  # kept, and needed
+    with pytest.raises(InputError, match=r"46\.jpg is listed but missing"):
+        read(READER, tmp_path)
+    (tmp_path / "CelebA-HQ-img" / "a.txt").rename(tmp_path / "CelebA-HQ-img" / "46.jpg")
+    frame = read(READER, tmp_path)
+    left = frame[frame["reason"].notna()]
+    few = {f"CelebA-HQ-img/{number}.jpg" for number in range(47) if identity_of(number) in ("8", "10177")}
+    assert set(left["key"]) == few and len(few) == 15
+    assert set(left["reason"]) == set(READER.left_out)
+    assert left[["label", "split"]].isna().all(axis=None)
+    (tmp_path / sorted(few)[0]).unlink()  # nobody needs it
+    assert set(read(READER, tmp_path)["key"]) == set(frame["key"]) - {sorted(few)[0]}
+    ingested = read_source(f"faces:{tmp_path}", max_rejected=0)
+    assert len(ingested.manifest) == sum(map(len, expected.values())) and len(ingested.rejected) == 14
+    found = {record["what"]: record["found"] for record in ingested.counts}
+    assert found == {"train": 25, "test": 7, "undecided": 0, "classes": 2, "rejected": 14}
+    # A sample is of what can be used, and so are the classes that it is drawn from.
+    sampled = read_source(f"faces:{tmp_path}", limit=12, classes=2, max_rejected=0)
+    assert len(sampled.manifest) == 12 + 7 and sampled.rejected.empty
+
+
+def test_without_an_identity_of_enough_images(tmp_path: Path) -> None:
+    make_faces(tmp_path)
+    file = tmp_path / "identity_CelebA.txt"
+    lines = [line.split()[0] for line in file.read_text().splitlines()]
+    file.write_text("".join(f"{name} {number}\n" for number, name in enumerate(lines)))
+    with pytest.raises(InputError, match=r"None of the 47 identities of .* has the 15 images that it needs to be kept"):
+        read(READER, tmp_path)
 
 
 def test_attributes_are_columns(tmp_path: Path) -> None:
     make_faces(tmp_path)
     frame = read(READER, tmp_path)
+    frame = frame[frame["reason"].isna()]
     keys = frame["key"].tolist()
     assert column(frame, "identity") == {key: identity_of(int(Path(key).stem)) for key in keys}
     for name in NAMES:
@@ -115,6 +148,7 @@ def test_attributes_are_needed_only_where_they_are_the_label(tmp_path: Path) -> 
     (tmp_path / "CelebAMask-HQ-attribute-anno.txt").unlink()
     frame = read(READER, tmp_path)
     assert by_split(frame) == expected
+    frame = frame[frame["reason"].isna()]
     assert frame[list(NAMES)].isna().all(axis=None) and frame["identity"].notna().all()
     with pytest.raises(InputError, match=r"attribute-anno.txt is missing \(the attributes of each face\); download"):
         read(READER, tmp_path, level="male")

@@ -222,13 +222,19 @@ def test_broken_parquet_lists(tmp_path: Path, columns: dict[str, Any], message: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("uri,split\na.jpg,train\nb.jpg,val\n", "has the split 'val'"),
+        ("uri,split\na.jpg,train\nb.jpg,dev\n", "has the split 'dev'"),
         ("uri,key\na.jpg,k\nb.jpg,k\n", "Key 'k' is at"),
     ],
 )
 def test_rows_that_do_not_go_together(write, text: str, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         read_source(write(text))
+
+
+@pytest.mark.parametrize("word", ["val", "valid", "validation"])
+def test_validation_images_are_train_as_in_the_official_sets(write, word: str) -> None:
+    frame = read(write(f"uri,split\na.jpg,train\nb.jpg,{word}\nc.jpg,test\n"), TARGET)
+    assert frame["split"].tolist() == ["train", "train", "test"]
 
 
 def test_labels_can_be_insisted_on_or_left_out(write) -> None:

@@ -137,7 +137,7 @@ def test_broken_files(tmp_path: Path, columns: dict[str, list], message: str) ->
     ("columns", "message"),
     [
         ({"key": ["a", "b", "a"]}, "Key 'a' is at"),
-        ({"key": ["a", "b"], "split": ["train", "val"]}, "has the split 'val'"),
+        ({"key": ["a", "b"], "split": ["train", "dev"]}, "has the split 'dev'"),
         ({"key": ["a", "b"], "split": ["test", None]}, "has no split"),
         ({"key": ["a"], "split": ["test"]}, "has no train images"),
         ({"key": ["a", "b"], "label": ["x", None]}, "Image 'b' of"),
@@ -147,6 +147,11 @@ def test_broken_files(tmp_path: Path, columns: dict[str, list], message: str) ->
 def test_rows_that_do_not_go_together(pack, columns: dict[str, list], message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         read_source(pack(columns))
+
+
+def test_validation_rows_are_train(pack) -> None:
+    path = pack({"key": ["a", "b", "c"], "split": ["train", "validation", "test"]})
+    assert listed(path)["split"].tolist() == ["train", "train", "test"]
 
 
 def test_labels_that_are_insisted_on(pack) -> None:

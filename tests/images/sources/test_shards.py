@@ -101,6 +101,34 @@ def test_a_pattern(folder: Path, memory_copy) -> None:
         find_shards(folder / "train-{0..2}.tar", suffixes=[".tar"])
 
 
+def test_stars(folder: Path, memory_copy) -> None:
+    for name in ("train-10.tar", "train-2.tar", "a/deep-1.tar", "b/deep-2.tar", "[x]/y.tar"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    for root in (str(folder), memory_copy(folder), f"file://{folder}"):
+        for pattern, names in (
+            ("train-*.tar", ["train-0.tar", "train-10.tar", "train-2.tar"]),
+            ("*.tar", ["train-0.tar", "train-10.tar", "train-2.tar"]),
+            ("*/deep-*.tar", ["a/deep-1.tar", "b/deep-2.tar"]),
+            ("{a,b}/*-*.tar", ["a/deep-1.tar", "b/deep-2.tar"]),
+            ("[x]/*.tar", ["[x]/y.tar"]),
+            ("train-{0,2}*.tar", ["train-0.tar", "train-2.tar"]),
+        ):
+            place = Path(f"{root}/{pattern}") if root.startswith("/") else f"{root}/{pattern}"
+            assert recognises_shards(place, suffixes=[".tar"])
+            assert sorted(shard.path for shard in find_shards(place, suffixes=[".tar"])) == [
+                f"{root}/{name}" for name in names
+            ]
+        names = [shard.name for shard in find_shards(place, suffixes=[".tar"])]
+        assert names == ["train-0", "train-2"]
+        with pytest.raises(
+            InputError, match=re.escape(f"No file is called as {root}/nobody-*.tar; correct the pattern")
+        ):
+            find_shards(f"{root}/nobody-*.tar", suffixes=[".tar"])
+    (folder / "x*.tar").write_bytes(b"x")
+    assert [shard.name for shard in find_shards(folder / "x*.tar", suffixes=[".tar"])] == ["x*"]
+
+
 def test_names_of_a_pattern_start_before_its_first_brace(folder: Path) -> None:
     (folder / "a").mkdir()
     (folder / "a" / "test-1.TAR").write_bytes(b"x")

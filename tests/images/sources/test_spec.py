@@ -53,13 +53,42 @@ def test_all_is_the_four_open_sets(tmp_path: Path) -> None:
 
 
 def test_labels_are_told_apart(tmp_path: Path) -> None:
-    for name in ("one/pool", "two/pool", "pool-2"):
+    names = ("one/pool", "two/pool", "pool-2", "three/pool")
+    for name in names:
         (tmp_path / name).mkdir(parents=True)
-    typed = [str(tmp_path / name) for name in ("one/pool", "two/pool", "pool-2", "two/pool")]
+    typed = [str(tmp_path / name) for name in names]
     labels = [spec.label for spec in parse_sources(typed, root=tmp_path)]
     assert labels[0] == "pool" and labels[2] == "pool-2" and len(set(labels)) == 4
     given = parse_sources([{"path": typed[0], "label": "mine"}], root=tmp_path)
     assert [spec.label for spec in given] == ["mine"]
+
+
+def test_a_label_that_is_given_stays_as_it_is(tmp_path: Path) -> None:
+    for name in ("one/pool", "two/pool"):
+        (tmp_path / name).mkdir(parents=True)
+    one, two = (str(tmp_path / name / "pool") for name in ("one", "two"))
+    mixed = parse_sources([{"path": one}, {"path": two, "label": "pool"}], root=tmp_path)
+    assert [spec.label for spec in mixed] == ["pool-2", "pool"]
+    with pytest.raises(InputError, match=re.escape(f"The label 'x' is given to {one} and {two}; give each source a")):
+        parse_sources([{"path": one, "label": "x"}, {"path": two, "label": "x"}], root=tmp_path)
+
+
+def test_the_same_place_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "coco").mkdir()
+    (tmp_path / "list.csv").write_text("uri\na.jpg\n")
+    (tmp_path / "link").symlink_to(tmp_path / "coco")
+    coco = tmp_path / "coco"
+    for typed in (
+        f"{coco}+{coco}",
+        f"coco+{coco}/",
+        f"folder:{coco}@5+coco:{tmp_path / 'link'}",
+        f"{tmp_path}/list.csv+{tmp_path}/coco/../list.csv",
+        "memory://pool+memory://pool/",
+        [{"path": str(coco), "label": "a"}, {"path": str(coco), "label": "b"}],
+    ):
+        with pytest.raises(InputError, match=r"is among the sources more than once.*; name it once\.") as caught:
+            parse_sources(typed, root=tmp_path)
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

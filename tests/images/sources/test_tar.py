@@ -140,12 +140,15 @@ def test_json_gives_key_and_split_as_our_own_export_writes_them(shard) -> None:
             "b.json": {"key": "pets/b.png", "label": "cat", "split": "train"},
             "c.png": b"z",
             "c.json": {"key": 5, "label": "cat", "split": "val"},
+            "d.png": b"z",
+            "d.json": {"label": "cat", "split": ["train"]},
         }
     )
     assert rows(listed(path)) == [
         ("cat.1.png", "cat", "test", None),
         ("pets/b.png", "cat", "train", None),
-        ("c", "cat", None, None),
+        ("c", "cat", "train", None),
+        ("d", "cat", None, None),
     ]
 
 
@@ -189,15 +192,30 @@ def test_several_tars_put_their_names_in_front(shard, tmp_path: Path, memory_cop
         root / "shard-{000..002}.tar",
         memory_copy(root),
         f"{memory_copy(root)}/shard-{{000..002}}.tar",
+        root / "shard-*.tar",
+        tmp_path / "sh*ds" / "shard-00*.tar",
+        f"{memory_copy(root)}/shard-*.tar",
     ):
         assert recognises(place)
         general = [name for name, reader in READERS.items() if reader.official is None]
         assert next(name for name in general if READERS[name].recognises(place)) == "tar"
         images = listed(place)
-        assert images["key"].tolist() == keys
+        above = "shards/" if "sh*ds" in str(place) else ""
+        assert images["key"].tolist() == [above + key for key in keys]
         assert [read_bytes(uri) for uri in images["uri"]] == [b"x0", b"x1", b"x2"]
     assert listed(root / "shard-001.tar")["key"].tolist() == ["000"]
     assert listed(root / "shard-{001..002}.tar")["key"].tolist() == keys[1:]
+
+
+def test_stars_from_what_is_typed_to_the_manifest(shard, noise, encode, tmp_path: Path, monkeypatch) -> None:
+    for name in ("shard-1", "shard-0", "other-0"):
+        shard({"a.png": encode(noise(9, 9)), "a.cls": "x"}, name=f"tars/{name}.tar")
+    monkeypatch.chdir(tmp_path)
+    for typed in ("tars/shard-*.tar", f"{tmp_path}/tars/shard-*.tar@5", "tar:./tars/shard-*.tar"):
+        manifest = read_source(typed, role="openset").manifest
+        assert manifest["key"].tolist() == ["shard-0/a", "shard-1/a"]
+    with pytest.raises(InputError, match=r"No file is called as .*/tars/part-\*\.tar; correct the pattern"):
+        read_source("tars/part-*.tar", role="openset")
 
 
 def test_splits_by_the_names_of_the_tars(shard, tmp_path: Path) -> None:
@@ -257,6 +275,19 @@ def test_refused_members_and_damage_are_rejected_images(shard, tmp_path: Path) -
         "shard-000/shard-000.tar",
         "shard-001/a",
     ]
+
+
+def test_a_tar_that_ends_between_two_members_is_never_taken_for_a_whole_one(shard, noise, encode) -> None:
+    path = shard({f"{number}.png": encode(noise(9, 9, seed=number)) for number in range(4)})
+    data = path.read_bytes()
+    second = listed(path)["uri"][2]
+    start = int(second.rpartition("=")[2].split("+")[0]) - 512
+    path.write_bytes(data[:start])
+    with pytest.raises(
+        InputError, match=r"1 of the 3 images of .* cannot be used \(shard-000\.tar: the tar has no end mark"
+    ):
+        read_source(path)
+    assert read_source(path, max_rejected=0.4).manifest["key"].tolist() == ["0", "1"]
 
 
 def test_paths_that_lead_out_name_tar_and_member(shard) -> None:

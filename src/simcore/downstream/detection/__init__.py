@@ -2,19 +2,19 @@
 
 from simcore.downstream.detection.annotations import Annotations, Objects, read_annotations
 from simcore.downstream.detection.detector import Detector
-from simcore.downstream.detection.drawing import draw_boxes
-from simcore.downstream.detection.fitting import Found, check_same_weights, find_objects, fit_detector
+from simcore.downstream.detection.drawing import LEGEND, draw_boxes
+from simcore.downstream.detection.fitting import Found, find_objects, fit_detector
 from simcore.downstream.detection.scoring import coco_precision, integrated_precision, score_records
 from simcore.downstream.detection.views import BoxViews, BoxViewSettings, shown_size
 
 __all__ = [
+    "LEGEND",
     "Annotations",
     "BoxViewSettings",
     "BoxViews",
     "Detector",
     "Found",
     "Objects",
-    "check_same_weights",
     "coco_precision",
     "draw_boxes",
     "find_objects",

@@ -1,7 +1,7 @@
 """Boxes of a manifest, put right or refused before anything is trained."""
 
 import logging
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from simcore.downstream.naming import name_images
 from simcore.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -18,6 +19,13 @@ _TOLERANCE = 1.0
 _LEAST_INSIDE = 0.5
 """Share of a box that has to lie inside its image, or it belongs to another one."""
 _NAMELESS = "object"
+
+_COUNTED_OTHERWISE = "a pixel or less beyond their image and were clipped"
+_SWAPPED = "further beyond their image and were taken with x and y swapped"
+_CLIPPED = "further beyond their image and were clipped"
+
+_Repairs = defaultdict[str, list[str]]
+"""Images of repaired boxes, once a box, by what was done."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +65,9 @@ def read_annotations(manifest: pd.DataFrame) -> Annotations:
 
     A box that lies outside its image by a pixel or less is clipped. One that lies outside by more is taken with x and y
     swapped where it fits then (what the SimCore paper's code does to every box that exceeds its image), and is clipped
-    otherwise where at least half of it is inside; all of this is logged. Other boxes are refused. Coordinates are taken
-    as edges: of sets that count pixels from 1, left and top edges are one pixel off, as in the published results.
+    otherwise where at least half of it is inside; all of this is logged, with the number of boxes and the first image.
+    Other boxes are refused. Coordinates are taken as edges: of sets that count pixels from 1, left and top edges are
+    one pixel off, as in the published results.
 
     Images whose boxes are null are left out; an empty list says that the image shows nothing. Where no image has a
     label, there is one class, `object`.
@@ -82,7 +91,7 @@ def read_annotations(manifest: pd.DataFrame) -> Annotations:
     boxed = _with_boxes(manifest)
     names = _class_names(boxed)
     number = {name: position for position, name in enumerate(names)}
-    repairs: Counter[str] = Counter()
+    repairs: _Repairs = defaultdict(list)
     found: dict[str, dict[str, Objects]] = {"train": {}, "test": {}}
     for row in boxed.to_dict("records"):
         boxes = _repaired(row, repairs)
@@ -90,8 +99,9 @@ def read_annotations(manifest: pd.DataFrame) -> Annotations:
         found[row["split"]][row["key"]] = Objects(
             boxes, np.full(len(boxes), label, dtype=np.int64), int(row["width"]), int(row["height"])
         )
-    for repair, count in sorted(repairs.items()):
-        logger.warning("%d box(es) reached beyond their image and were %s.", count, repair)
+    for repair, images in sorted(repairs.items()):
+        level = logging.INFO if repair == _COUNTED_OTHERWISE else logging.WARNING
+        logger.log(level, "%d box(es) reached %s, the first is of image %s.", len(images), repair, images[0])
     _check_classes(boxed)
     return Annotations(names, found["train"], found["test"])
 
@@ -99,25 +109,26 @@ def read_annotations(manifest: pd.DataFrame) -> Annotations:
 def _with_boxes(manifest: pd.DataFrame) -> pd.DataFrame:
     """Return the rows whose boxes are known; there are some in both splits."""
     if "boxes" not in manifest.columns or manifest["boxes"].isna().all():
-        source = f" of `{manifest['source'].iloc[0]}`" if "source" in manifest.columns and len(manifest) else ""
         raise InputError(
-            f"The {len(manifest)} images{source} have no boxes, so there is nothing to detect; give a target with "
-            "boxes: aircraft, cars or birds with their box annotation, or a table with a column `boxes`."
+            f"The {name_images(manifest)} have no boxes, so there is nothing to detect; give a target with "
+            "boxes: aircraft, cars, birds or dogs, their annotation unpacked."
         )
     known = manifest["boxes"].notna()
     boxed = manifest[known]
     for split in ("train", "test"):
         if not any(len(boxes) for boxes in boxed.loc[boxed["split"] == split, "boxes"]):
-            count = int((manifest["split"] == split).sum())
             raise InputError(
-                f"None of the {count} {split} images has a box; a detector needs boxes in the train and the test part."
+                f"None of the {name_images(manifest, split=split)} has a box; a detector needs boxes in the train and "
+                "the test part."
             )
     if not known.all():
+        first = manifest[~known].iloc[0]
         logger.warning(
-            "%d of %d images have no boxes (the first is %s) and are left out.",
+            "%d of %d images have no boxes and are left out, the first is '%s' (%s).",
             int((~known).sum()),
             len(manifest),
-            manifest.loc[~known, "key"].iloc[0],
+            first["key"],
+            first["uri"],
         )
     return boxed
 
@@ -146,13 +157,13 @@ def _check_classes(boxed: pd.DataFrame) -> None:
         )
 
 
-def _repaired(row: Mapping[Any, Any], repairs: Counter[str]) -> np.ndarray:
+def _repaired(row: Mapping[Any, Any], repairs: _Repairs) -> np.ndarray:
     """Return the boxes of a row, `(m, 4)`, inside the image."""
     boxes = [_repair(box, row, repairs) for box in row["boxes"]]
     return np.array(boxes, dtype=np.float64).reshape(-1, 4)
 
 
-def _repair(given: Any, row: Mapping[Any, Any], repairs: Counter[str]) -> np.ndarray:
+def _repair(given: Any, row: Mapping[Any, Any], repairs: _Repairs) -> np.ndarray:
     width, height = float(row["width"]), float(row["height"])
     try:
         box = np.array(given, dtype=np.float64)
@@ -166,13 +177,15 @@ def _repair(given: Any, row: Mapping[Any, Any], repairs: Counter[str]) -> np.nda
         raise InputError(f"{said} is inverted or empty; it must be x0, y0, x1, y1 with x0 < x1 and y0 < y1.")
     swapped = box[[1, 0, 3, 2]]
     clipped = _clip(box, width, height)
+    repair = None
     if _fits(box, width, height):
         inside = clipped
+        repair = None if (inside == box).all() else _COUNTED_OTHERWISE
     elif _fits(swapped, width, height):
-        repairs["taken with x and y swapped"] += 1
+        repair = _SWAPPED
         inside = _clip(swapped, width, height)
     elif _area(clipped) >= _LEAST_INSIDE * _area(box):
-        repairs["clipped"] += 1
+        repair = _CLIPPED
         inside = clipped
     else:
         raise InputError(
@@ -181,6 +194,8 @@ def _repair(given: Any, row: Mapping[Any, Any], repairs: Counter[str]) -> np.nda
         )
     if _area(inside) <= 0:
         raise InputError(f"{said} lies outside its image; correct the annotation.")
+    if repair is not None:
+        repairs[repair].append(f"'{row['key']}' ({row['uri']})")
     return inside
 
 

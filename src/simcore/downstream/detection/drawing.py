@@ -7,11 +7,15 @@ from PIL import Image, ImageDraw, ImageFont
 
 from simcore.downstream.detection.annotations import Objects
 from simcore.downstream.detection.fitting import Found
+from simcore.downstream.legend import Colour
 
 TRUE_COLOUR = (0, 114, 178)
 """Blue, the colour of true boxes."""
 FOUND_COLOUR = (230, 159, 0)
 """Orange, of found ones; the two are told apart by everyone."""
+
+LEGEND = (Colour("true", TRUE_COLOUR), Colour("predicted", FOUND_COLOUR))
+"""What is written above pictures of boxes."""
 
 
 def draw_boxes(

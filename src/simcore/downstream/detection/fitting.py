@@ -13,7 +13,8 @@ from simcore.backbones import Encoder, normalise
 from simcore.downstream.detection.annotations import Objects
 from simcore.downstream.detection.detector import Detector
 from simcore.downstream.detection.views import BoxViews, BoxViewSettings, shown_size
-from simcore.errors import InputError, SimCoreError
+from simcore.downstream.weights import check_weights
+from simcore.errors import InputError
 from simcore.images import ImageStore
 from simcore.images.decode import resize
 from simcore.progress import progress
@@ -22,7 +23,6 @@ from simcore.training import Reporter, TrainingResult, TrainingSettings, pretrai
 logger = logging.getLogger(__name__)
 
 _LEAST = 2
-_SHOWN = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +81,14 @@ def fit_detector(
 
     Raises:
         InputError: There are less than 2 images, an image has no boxes given, or the encoder has no pyramid.
-        SimCoreError: The frozen encoder did not stay as it was.
+        ArtefactError: The frozen encoder did not stay as it was.
     """
     missing = [str(key) for key in train.keys if str(key) not in objects]
     if missing:
         raise InputError(f"`objects` says nothing of image '{missing[0]}'; give its boxes, or leave it out.")
     if len(train) < _LEAST:
-        raise InputError(f"There is {len(train)} training image with boxes; a detector needs at least {_LEAST}.")
+        only = f" ('{train.keys[0]}')" if len(train) else ""
+        raise InputError(f"There is {len(train)} training image with boxes{only}; a detector needs at least {_LEAST}.")
     if isinstance(settings.batch_size, int) and settings.batch_size > len(train):
         logger.warning("Batches of %d images, since there are no more (%d asked for).", len(train), settings.batch_size)
         settings = settings.model_copy(update={"batch_size": len(train)})
@@ -100,7 +101,7 @@ def fit_detector(
         nms_iou=nms_iou,
         least_score=least_score,
     )
-    check_same_weights(method, encoder)
+    check_weights(method.encoder, encoder, inside="detector")
     card = encoder.card
     result = pretrain(
         method,
@@ -113,24 +114,8 @@ def fit_detector(
         description=description,
     )
     if frozen:
-        check_same_weights(method, encoder)
+        check_weights(method.encoder, encoder, inside="detector")
     return method, result
-
-
-def check_same_weights(detector: Detector, encoder: Encoder) -> None:
-    """Raise unless the detector's encoder has every weight and buffer of `encoder`, and no other.
-
-    Raises:
-        SimCoreError: The message lists the keys.
-    """
-    own, given = detector.encoder.state_dict(), encoder.module.state_dict()
-    strange = sorted(set(own) ^ set(given))
-    changed = [name for name in own if name in given and not torch.equal(own[name].cpu(), given[name].cpu())]
-    if strange or changed:
-        raise SimCoreError(
-            f"The detector's encoder is not the one that was given: {len(strange)} keys are missing or unexpected "
-            f"({', '.join(strange[:_SHOWN])}), {len(changed)} have other values ({', '.join(changed[:_SHOWN])})."
-        )
 
 
 def find_objects(

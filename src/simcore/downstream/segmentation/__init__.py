@@ -17,8 +17,8 @@ from simcore.downstream.segmentation.masks import (
     read_masked_target,
     read_masks,
 )
-from simcore.downstream.segmentation.overlays import draw_grid, overlay_mask
-from simcore.downstream.segmentation.pyramid import FeaturePyramid, check_weights
+from simcore.downstream.segmentation.overlays import LEGEND, draw_grid, overlay_mask
+from simcore.downstream.segmentation.pyramid import FeaturePyramid
 from simcore.downstream.segmentation.scoring import (
     SegmentationOutcome,
     count_pixels,
@@ -32,6 +32,7 @@ __all__ = [
     "CLASSES",
     "IGNORED",
     "LEARNING_RATES",
+    "LEGEND",
     "PROTOCOLS",
     "CropSettings",
     "DeepLab",
@@ -43,7 +44,6 @@ __all__ = [
     "SegmentationRecipe",
     "Segmenter",
     "centre_view",
-    "check_weights",
     "count_pixels",
     "draw_grid",
     "fit_segmenter",

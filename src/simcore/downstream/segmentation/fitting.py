@@ -14,10 +14,10 @@ import torch
 from simcore.backbones import Encoder, normalise
 from simcore.downstream.segmentation.deeplab import DILATIONS
 from simcore.downstream.segmentation.masks import CLASSES, Masks
-from simcore.downstream.segmentation.pyramid import check_weights
 from simcore.downstream.segmentation.scoring import count_pixels
 from simcore.downstream.segmentation.segmenter import HEAD_RATE, Segmenter
 from simcore.downstream.segmentation.views import CropSettings, JointViews, centre_view
+from simcore.downstream.weights import check_weights
 from simcore.errors import InputError
 from simcore.images import ImageStore
 from simcore.images.verify import usable_workers
@@ -145,7 +145,7 @@ def fit_segmenter(
         dilations=recipe.dilations,
         head_rate=recipe.head_rate,
     )
-    check_weights(method.pyramid, encoder)
+    check_weights(method.encoder, encoder, inside="segmentation network")
     card = encoder.card
     settings = recipe.settings(len(train), rate=rate, machine=machine or {}).model_copy(
         update={"mean": tuple(card.mean), "std": tuple(card.std)}
@@ -164,7 +164,7 @@ def fit_segmenter(
         probe=watch,  # type: ignore[arg-type] # `probed` of this method is itself
     )
     if recipe.frozen:
-        check_weights(method.pyramid, encoder)
+        check_weights(method.encoder, encoder, inside="segmentation network")
     return method, result
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from simcore.downstream.naming import name_images
 from simcore.errors import InputError
 from simcore.images.encoded import Encoded, UnreadableError, map_images
 from simcore.images.verify import usable_workers
@@ -123,32 +124,34 @@ def masked_part(manifest: pd.DataFrame, split: str) -> pd.DataFrame:
         InputError: No image of the split has a mask.
 
     Example:
-        >>> manifest = pd.DataFrame({"key": ["a.jpg"], "split": ["test"]})
+        >>> manifest = pd.DataFrame({"key": ["a.jpg"], "uri": ["/d/a.jpg"], "split": ["test"], "source": ["d"]})
         >>> masked_part(manifest, "test")
         Traceback (most recent call last):
-        simcore.errors.InputError: The target has no masks, so nothing can be segmented; use one that brings them, \
-such as Oxford-IIIT Pet (annotations/trimaps/) or CUB-200-2011 (segmentations/).
+        simcore.errors.InputError: The 1 images of `d` (the first is 'a.jpg', /d/a.jpg) have no masks, so nothing can \
+be segmented; use a target that brings them, such as Oxford-IIIT Pet (annotations/trimaps/) or CUB-200-2011 \
+(segmentations/).
     """
     if "mask" not in manifest or manifest["mask"].isna().all():
         raise InputError(
-            "The target has no masks, so nothing can be segmented; use one that brings them, such as Oxford-IIIT Pet "
-            "(annotations/trimaps/) or CUB-200-2011 (segmentations/)."
+            f"The {name_images(manifest)} have no masks, so nothing can be segmented; use a target that brings them, "
+            "such as Oxford-IIIT Pet (annotations/trimaps/) or CUB-200-2011 (segmentations/)."
         )
     part = manifest[manifest["split"] == split]
     found = part[part["mask"].notna()]
     if found.empty:
         raise InputError(
-            f"None of the {len(part)} {split} images of the target has a mask; segmentation trains on those of train "
-            "and is measured on those of test."
+            f"None of the {name_images(manifest, split=split)} has a mask; segmentation trains on those of train and "
+            "is measured on those of test."
         )
     if len(found) < len(part):
-        first = part.loc[part["mask"].isna(), "key"].iloc[0]
+        first = part[part["mask"].isna()].iloc[0]
         logger.warning(
-            "%d of the %d %s images have no mask and are left out, the first is '%s'.",
+            "%d of the %d %s images have no mask and are left out, the first is '%s' (%s).",
             len(part) - len(found),
             len(part),
             split,
-            first,
+            first["key"],
+            first["uri"],
         )
     return found.reset_index(drop=True)
 
@@ -159,14 +162,15 @@ def read_masks(part: pd.DataFrame, *, show_progress: bool = False) -> Masks:
     Cost: the encoded bytes in memory (a trimap of 500 x 375 pixels takes about 10 KB), and one decoding of each.
 
     Args:
-        part: Rows of a manifest with `key`, `width`, `height`, `mask`, `mask_coding`, such as `masked_part` returns.
+        part: Rows of a manifest with `key`, `uri`, `width`, `height`, `mask`, `mask_coding`, such as `masked_part`
+            returns.
         show_progress: Show a bar.
 
     Raises:
         InputError: A mask cannot be read, has another size than its image, holds a value that its coding does not
             know, or has an unknown coding; or all masks together lack one of the two classes.
     """
-    rows = part[["key", "mask", "mask_coding", "width", "height"]].to_dict("records")
+    rows = part[["key", "uri", "mask", "mask_coding", "width", "height"]].to_dict("records")
     for row in rows:
         if row["mask_coding"] not in CODINGS:
             raise InputError(
@@ -221,7 +225,7 @@ def _count(values: np.ndarray, row: Mapping[Hashable, Any]) -> np.ndarray:
     if (width, height) != (row["width"], row["height"]):
         raise InputError(
             f"The mask {row['mask']} of image '{row['key']}' has {width} x {height} pixels, the image "
-            f"{row['width']} x {row['height']}; a mask has the size of its image."
+            f"{row['uri']} {row['width']} x {row['height']}; a mask has the size of its image."
         )
     coding = str(row["mask_coding"])
     given = np.bincount(values.ravel(), minlength=256)

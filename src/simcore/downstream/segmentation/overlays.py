@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from simcore.downstream.legend import Colour
 from simcore.downstream.segmentation.masks import IGNORED
 from simcore.errors import InputError
 
@@ -15,6 +16,13 @@ _UNDECIDED = (236, 236, 236)
 _STRENGTH = 0.55
 _PAPER = (255, 255, 255)
 _INK = (40, 40, 40)
+
+LEGEND = (
+    Colour("foreground", _FOREGROUND),
+    Colour("undecided, does not count", _UNDECIDED),
+    Colour("background: not tinted", _PAPER),
+)
+"""What is written above pictures of masks."""
 
 
 def overlay_mask(pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -7,9 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from simcore.backbones import Encoder
-from simcore.backbones.state import listed
-from simcore.errors import ArtefactError, InputError
+from simcore.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -86,42 +84,6 @@ class FeaturePyramid(nn.Module):
             images, indices=self.indices, intermediates_only=True
         )
         return fine, coarse
-
-
-def check_weights(pyramid: FeaturePyramid, encoder: Encoder) -> None:
-    """Prove that a pyramid holds the weights and buffers of an encoder, all of them and nothing else, bit by bit.
-
-    Raises:
-        ArtefactError: Names are missing or left over, or values differ; all are listed.
-
-    Example:
-        >>> import copy
-        >>> from simcore.backbones import create_random_encoder
-        >>> encoder = create_random_encoder("resnet10_small", image_size=32, seed=0)
-        >>> pyramid = FeaturePyramid(copy.deepcopy(encoder.module), output_stride=16, image_size=32)
-        >>> check_weights(pyramid, encoder)
-        >>> _ = pyramid.backbone.bn1.running_mean.add_(1)
-        >>> check_weights(pyramid, encoder)
-        Traceback (most recent call last):
-        simcore.errors.ArtefactError: The segmentation network does not hold the weights of the encoder \
-`resnet10_small`; other values: bn1.running_mean.
-    """
-    own, given = pyramid.backbone.state_dict(), encoder.module.state_dict()
-    shared = sorted(own.keys() & given.keys())
-    problems = [
-        f"{word}: {listed(names)}"
-        for word, names in (
-            ("not loaded", sorted(own.keys() - given.keys())),
-            ("left over", sorted(given.keys() - own.keys())),
-            ("other values", [name for name in shared if not torch.equal(own[name].cpu(), given[name].cpu())]),
-        )
-        if names
-    ]
-    if problems:
-        raise ArtefactError(
-            f"The segmentation network does not hold the weights of the encoder `{encoder.card.architecture}`; "
-            f"{'; '.join(problems)}."
-        )
 
 
 def _survey(backbone: nn.Module, side: int) -> tuple[list[Tensor], list[_Passage]]:

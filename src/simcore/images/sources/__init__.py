@@ -32,6 +32,7 @@ from simcore.images.sources.reader import (
     Reader,
     Request,
     Role,
+    Sign,
     listing_frame,
     option_of,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "Reader",
     "Request",
     "Role",
+    "Sign",
     "listing_frame",
     "option_of",
 ]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from simcore.errors import InputError
 from simcore.images.sources import official
-from simcore.images.sources.reader import Official, Reader, Request
+from simcore.images.sources.reader import Official, Reader, Request, Sign
 
 _IMAGES = "JPEGImages"
 _LISTS = {"ImageSplits/train.txt": "train", "ImageSplits/test.txt": "test"}
@@ -53,6 +53,19 @@ READER = Reader(
         download=(
             "Stanford40_JPEGImages.zip and Stanford40_ImageSplits.zip from the project page of Stanford 40 Actions, "
             "unpack both into one folder"
+        ),
+        signs=(
+            Sign(
+                (
+                    "JPEGImages/applauding_001.jpg",
+                    "JPEGImages/looking_through_a_microscope_002.jpg",
+                    "JPEGImages/watching_TV_001.jpg",
+                    "XMLAnnotations/applauding_001.xml",
+                    "Stanford40_JPEGImages",
+                    "Stanford40_ImageSplits",
+                ),
+                missing=" and ".join(_LISTS),
+            ),
         ),
     ),
 )

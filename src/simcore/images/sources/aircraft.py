@@ -1,6 +1,7 @@
 """FGVC-Aircraft 2013b: variants, families and manufacturers of 10,000 photographs, with a box each."""
 
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pandas as pd
 
 from simcore.errors import InputError
 from simcore.images.sources import annotations, official
-from simcore.images.sources.reader import Official, Option, Reader, Request, option_of
+from simcore.images.sources.reader import Official, Option, Reader, Request, Sign, option_of
 
 logger = logging.getLogger(__name__)
 
@@ -95,5 +96,16 @@ READER = Reader(
         title="FGVC-Aircraft",
         folder="fgvc-aircraft-2013b",
         download="fgvc-aircraft-2013b.tar.gz from the project page of FGVC-Aircraft (VGG, Oxford)",
+        signs=(
+            Sign(
+                tuple(
+                    f"{folder}{name}.txt"
+                    for folder in ("data/", "")
+                    for name in ("images_box", "images_family_trainval", "images_manufacturer_trainval")
+                ),
+                missing=f"data/{_MARKER}",
+            ),
+            Sign(("data/images", "images"), missing=f"data/{_MARKER}", of_root=re.compile("fgvc-aircraft-.*")),
+        ),
     ),
 )

@@ -1,6 +1,7 @@
 """Caltech-UCSD Birds 200-2011: 200 species, with a box each and, from a second archive, a segmentation."""
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -10,7 +11,7 @@ from PIL import Image
 
 from simcore.errors import InputError
 from simcore.images.sources import annotations, official
-from simcore.images.sources.reader import Official, Reader, Request
+from simcore.images.sources.reader import Official, Reader, Request, Sign
 
 logger = logging.getLogger(__name__)
 
@@ -111,8 +112,18 @@ def _read_boxes(files: dict[str, str], path: Path) -> list[list[list[float]] | N
     return boxes
 
 
+def _beside(path: Path) -> list[Path]:
+    root = official.find_root(path, *_MARKERS)
+    folder = None if root is None else _above_masks(root.absolute())
+    return [] if folder is None else official.outside(path, folder / _SEGMENTATIONS)
+
+
+def _above_masks(root: Path) -> Path | None:
+    return next((each for each in (root, root.parent) if (each / _SEGMENTATIONS).is_dir()), None)
+
+
 def _find_masks(root: Path, files: Sequence[str]) -> list[str | None]:
-    folder = next((each for each in (root, root.parent) if (each / _SEGMENTATIONS).is_dir()), None)
+    folder = _above_masks(root)
     if folder is None:
         logger.info("%s has no %s/: the images have no masks.", root, _SEGMENTATIONS)
         return [None] * len(files)
@@ -126,9 +137,17 @@ READER = Reader(
     recognises=official.recognised_by("image_class_labels.txt", "train_test_split.txt", beside=(_SEGMENTATIONS,)),
     list_images=list_images,
     columns=("boxes", "mask", "mask_coding"),
+    left_out=(GREY_REASON,),
+    beside=_beside,
     official=Official(
         title="Caltech-UCSD Birds 200-2011",
         folder="CUB_200_2011",
         download="CUB_200_2011.tgz (and segmentations.tgz for masks) from the project page of CUB-200-2011 (Caltech)",
+        signs=(
+            Sign(
+                ("images/001.Black_footed_Albatross", "images/002.Laysan_Albatross"), missing=" and ".join(_MARKERS[1:])
+            ),
+            Sign(("images",), missing=" and ".join(_MARKERS[1:]), of_root=re.compile("CUB_200_2011")),
+        ),
     ),
 )

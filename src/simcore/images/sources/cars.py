@@ -7,7 +7,7 @@ import pandas as pd
 
 from simcore.errors import InputError
 from simcore.images.sources import annotations, official
-from simcore.images.sources.reader import Official, Option, Reader, Request, option_of
+from simcore.images.sources.reader import Official, Option, Reader, Request, Sign, option_of
 
 _LEVELS = ("model", "brand", "type")
 _CORNERS = ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")
@@ -157,10 +157,18 @@ READER = Reader(
     list_images=list_images,
     options=(Option("level", _LEVELS, _LEVELS[0], "what the label is, from fine to coarse"),),
     columns=(*_LEVELS, "boxes"),
+    left_out=(_NO_TYPE,),
     official=Official(
         title="Stanford Cars",
         folder="stanford_cars",
         download="car_ims.tgz and cars_annos.mat (or cars_train.tgz, cars_test.tgz, car_devkit.tgz and "
         "cars_test_annos_withlabels.mat) from the project page of Stanford Cars",
+        signs=(
+            Sign(("car_ims",), missing=_COMBINED),
+            Sign(
+                ("cars_train/00001.jpg", "cars_test/00001.jpg", _DEVKIT_META, "devkit/cars_test_annos.mat"),
+                missing=f"{_DEVKIT_TRAIN} or {_COMBINED}",
+            ),
+        ),
     ),
 )

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from simcore.errors import InputError
-from simcore.images.sources.official import find_alone, require_root
+from simcore.images.sources.official import find_alone, outside, require_root
 from simcore.images.sources.pools import folder_frames
-from simcore.images.sources.reader import Official, Reader, Request
+from simcore.images.sources.reader import Official, Reader, Request, Sign
 
 _TRAIN, _VALIDATION = "train2017", "val2017"
 
@@ -39,6 +39,10 @@ def list_images(path: str | Path, request: Request) -> Iterator[pd.DataFrame]:
         yield from folder_frames(root, _VALIDATION, request=request, split="test", label=_no_label)
 
 
+def _beside(path: Path) -> list[Path]:
+    return outside(path, path.absolute().parent / _VALIDATION) if _is_train(path) else []
+
+
 def _is_train(path: Path) -> bool:
     return path.name == _TRAIN and path.is_dir()
 
@@ -51,5 +55,22 @@ READER = Reader(
     takes="COCO 2017 as it comes off the archive",
     recognises=recognises,
     list_images=list_images,
-    official=Official(title="Microsoft COCO 2017", folder="coco", download="train2017.zip from the COCO project page"),
+    beside=_beside,
+    official=Official(
+        title="Microsoft COCO 2017",
+        folder="coco",
+        download="train2017.zip from the COCO project page",
+        signs=(
+            Sign(
+                (
+                    _VALIDATION,
+                    "test2017",
+                    "unlabeled2017",
+                    "annotations/instances_train2017.json",
+                    "annotations/instances_val2017.json",
+                ),
+                missing=f"{_TRAIN}/",
+            ),
+        ),
+    ),
 )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from simcore.errors import InputError
 from simcore.images.sources import annotations, official
-from simcore.images.sources.reader import Official, Reader, Request
+from simcore.images.sources.reader import Official, Reader, Request, Sign
 
 logger = logging.getLogger(__name__)
 
@@ -90,5 +90,12 @@ READER = Reader(
         title="Stanford Dogs",
         folder="stanford_dogs",
         download="images.tar and lists.tar (and annotation.tar for boxes) from the project page of Stanford Dogs",
+        signs=(
+            Sign(
+                ("Images", "Annotation"),
+                missing=" and ".join(_LISTS.values()),
+                entries=re.compile(r"n\d{8}-.+"),
+            ),
+        ),
     ),
 )

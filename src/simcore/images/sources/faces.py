@@ -9,7 +9,7 @@ import pandas as pd
 
 from simcore.errors import InputError
 from simcore.images.sources import annotations, official
-from simcore.images.sources.reader import Official, Option, Reader, Request, option_of
+from simcore.images.sources.reader import Official, Option, Reader, Request, Sign, listing_frame, option_of
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +21,7 @@ _MAPPING = "CelebA-HQ-to-CelebA-mapping.txt"
 _ATTRIBUTES = "CelebAMask-HQ-attribute-anno.txt"
 _IDENTITIES = "identity_CelebA.txt"
 _CELEBA = ("", "Anno", "celeba", "celeba/Anno", "CelebA", "CelebA/Anno")
+_TOO_FEW = f"its identity has fewer than {LEAST_IMAGES} images, left out as in the published protocol"
 _COLUMNS = {
     "male": "Male",
     "oval_face": "Oval_Face",
@@ -78,7 +79,8 @@ def list_images(path: Path, request: Request) -> Iterator[pd.DataFrame]:
     beside that root, or in a folder Anno/, celeba/ or CelebA/ in or beside it, and
     `CelebAMask-HQ-attribute-anno.txt` (count; names; file and 40 values of 1 or -1). `label` is the identity (307), or
     "yes" and "no" of an attribute, by the option `level`, always of the same images; all six are columns, attributes
-    null where their file is missing. train/<class>/ and test/<class>/ are read as well.
+    null where their file is missing. The images of the other identities come with that reason, without label or split,
+    but not in an open-set. train/<class>/ and test/<class>/ are read as well.
 
     Raises:
         InputError: an annotation or a kept image is missing, or an annotation is malformed.
@@ -90,7 +92,13 @@ def list_images(path: Path, request: Request) -> Iterator[pd.DataFrame]:
             return
     root = official.require_root(path, _IMAGES, _MAPPING, reader=READER)
     level = option_of(READER.options, request, "level")
-    faces = split_faces(_read_identities(root))
+    identities = _read_identities(root)
+    faces = split_faces(identities)
+    if faces.empty:
+        raise InputError(
+            f"None of the {len(set(identities.values()))} identities of {root} has the {LEAST_IMAGES} images that "
+            "it needs to be kept; unpack all of CelebAMask-HQ.zip."
+        )
     attributes = _read_attributes(root / _ATTRIBUTES, faces["file"].tolist(), needed=level != "identity")
     columns = {"identity": faces["identity"].tolist(), **attributes}
     yield official.official_frame(
@@ -102,12 +110,31 @@ def list_images(path: Path, request: Request) -> Iterator[pd.DataFrame]:
         reader=READER,
         **columns,
     )
+    if request.role == "target":
+        yield _left_out(root, identities, kept=set(faces["file"]))
+
+
+def _left_out(root: Path, identities: Mapping[str, str], *, kept: set[str]) -> pd.DataFrame:
+    """Return the images that are there of identities with too few of them."""
+    keys = [f"{_IMAGES}/{file}" for file in identities if file not in kept]
+    found = [(key, uri) for key, uri in zip(keys, official.optional_files(root, keys), strict=True) if uri is not None]
+    nulls = {name: [None] * len(found) for name in READER.columns}
+    return listing_frame([key for key, _ in found], [uri for _, uri in found], reasons=_TOO_FEW, **nulls)
+
+
+def _find_identities(root: Path) -> Path:
+    places = [above / below / _IDENTITIES for above in (root, root.parent) for below in _CELEBA]
+    return next((place for place in places if place.is_file()), root / _IDENTITIES)
+
+
+def _beside(path: Path) -> list[Path]:
+    root = official.find_root(path, _IMAGES, _MAPPING)
+    return [] if root is None else official.outside(path, _find_identities(root.absolute()))
 
 
 def _read_identities(root: Path) -> dict[str, str]:
     """Return {file of CelebAMask-HQ: identity}."""
-    places = [above / below / _IDENTITIES for above in (root, root.parent) for below in _CELEBA]
-    found = next((place for place in places if place.is_file()), root / _IDENTITIES)
+    found = _find_identities(root)
     identities = annotations.read_pairs(
         official.require(
             found,
@@ -162,6 +189,8 @@ READER = Reader(
         Option("level", ("identity", *_COLUMNS), "identity", "what the label is: who it is, or an attribute (yes, no)"),
     ),
     columns=("identity", *_COLUMNS),
+    left_out=(_TOO_FEW,),
+    beside=_beside,
     official=Official(
         title="CelebAMask-HQ",
         folder="CelebAMask-HQ",
@@ -169,5 +198,6 @@ READER = Reader(
             "CelebAMask-HQ.zip from the project page of CelebAMask-HQ, and identity_CelebA.txt (folder Anno) from the "
             "project page of CelebA (MMLab, Hong Kong)"
         ),
+        signs=(Sign((_IMAGES, "CelebAMask-HQ-mask-anno", "CelebAMask-HQ-pose-anno.txt"), missing=_MAPPING),),
     ),
 )

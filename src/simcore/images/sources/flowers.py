@@ -1,5 +1,6 @@
 """Oxford 102 Flower: 102 species from the British Isles."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pandas as pd
 
 from simcore.errors import InputError
 from simcore.images.sources import annotations, official
-from simcore.images.sources.reader import Official, Reader, Request
+from simcore.images.sources.reader import Official, Reader, Request, Sign
 
 _MARKERS = ("jpg", "imagelabels.mat", "setid.mat")
 _SPLITS = {"trnid": "train", "valid": "train", "tstid": "test"}
@@ -61,5 +62,13 @@ READER = Reader(
         folder="flowers-102",
         download="102flowers.tgz, imagelabels.mat and setid.mat from the project page of the 102 Category Flower "
         "Dataset (VGG, Oxford)",
+        signs=(
+            Sign(
+                ("jpg",),
+                missing=" and ".join(_MARKERS[1:]),
+                entries=re.compile(r"image_\d{5}\.jpg", re.IGNORECASE),
+                of_root=re.compile(".*flower.*", re.IGNORECASE),
+            ),
+        ),
     ),
 )

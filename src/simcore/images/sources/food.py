@@ -11,7 +11,7 @@ import pandas as pd
 from simcore.errors import InputError
 from simcore.images.sources import folder, official
 from simcore.images.sources.folder import IMAGE_SUFFIXES
-from simcore.images.sources.reader import Official, Reader, Request
+from simcore.images.sources.reader import Official, Reader, Request, Sign
 
 CLASSES = (
     "Bread",
@@ -151,5 +151,22 @@ READER = Reader(
         title="Food-11",
         folder="Food-11",
         download="Food-11.zip from the Multimedia Signal Processing Group of EPFL, or its copy on Kaggle (trolukovich)",
+        signs=(
+            Sign(
+                tuple(
+                    f"{base}{part}/{name}"
+                    for base in _BASES
+                    for part in _PARTS
+                    for name in ("Noodles-Pasta", "Vegetable-Fruit")
+                ),
+                missing="one of training/, validation/ and evaluation/",
+            ),
+            Sign(
+                tuple(_PARTS),
+                missing="one of training/, validation/ and evaluation/",
+                entries=_NUMBERED,
+                of_root=re.compile("food.?11.*", re.IGNORECASE),
+            ),
+        ),
     ),
 )

@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from simcore.errors import InputError
-from simcore.images.sources.official import advice, find_alone, find_root, read_list
+from simcore.images.sources.official import advice, find_alone, find_root, outside, read_list
 from simcore.images.sources.pools import folder_frames, named_folders, train_split
-from simcore.images.sources.reader import Official, Reader, Request
+from simcore.images.sources.reader import Official, Reader, Request, Sign
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +75,7 @@ def _list_test(root: Path, request: Request) -> Iterator[pd.DataFrame] | None:
         return None
     if named_folders(root / "val", _is_class):
         return folder_frames(root, "val", request=request, split="test")
-    # Kaggle's archive has the solution beside ILSVRC/, which holds Data/; a plain val/ may have it beside itself.
-    solutions = [above / _SOLUTION for above in (root, *list(root.parents)[:3])]
-    solution = next(
-        (path for path in solutions if path.is_file()), root.parent.parent / "Annotations" / "CLS-LOC" / "val"
-    )
+    solution = _find_solution(root)
     if not solution.exists():
         logger.warning(
             "%s has no class folders, and there is neither %s nor Annotations/CLS-LOC/val/: "
@@ -100,6 +96,17 @@ def _list_test(root: Path, request: Request) -> Iterator[pd.DataFrame] | None:
         return labels.astype("str")
 
     return folder_frames(root, "val", request=request, split="test", label=label)
+
+
+def _find_solution(root: Path) -> Path:
+    # Kaggle's archive has the solution beside ILSVRC/, which holds Data/; a plain val/ may have it beside itself.
+    solutions = [above / _SOLUTION for above in (root, *list(root.parents)[:3])]
+    return next((path for path in solutions if path.is_file()), root.parent.parent / "Annotations" / "CLS-LOC" / "val")
+
+
+def _beside(path: Path) -> list[Path]:
+    root = _find_images(path)
+    return [] if root is None else outside(path, root / "val", _find_solution(root))
 
 
 def _read_solution(path: Path) -> dict[str, str]:
@@ -129,10 +136,17 @@ READER = Reader(
     takes="ImageNet as it comes off the archive",
     recognises=recognises,
     list_images=list_images,
+    beside=_beside,
     official=Official(
         title="ImageNet (ILSVRC 2012)",
         folder="ILSVRC2015",
         download="the classification and localisation images (ILSVRC CLS-LOC) from the ImageNet project page or its "
         "Kaggle competition",
+        signs=(
+            Sign(
+                (*_FORMS, "Annotations/CLS-LOC", _SOLUTION, "val/ILSVRC2012_val_00000001.JPEG"),
+                missing=f"{_IMAGES}/train/",
+            ),
+        ),
     ),
 )

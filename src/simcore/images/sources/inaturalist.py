@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from simcore.errors import InputError
-from simcore.images.sources.official import advice, find_alone, find_root
+from simcore.images.sources.official import advice, find_alone, find_root, outside
 from simcore.images.sources.pools import folder_frames, named_folders, train_split
-from simcore.images.sources.reader import Official, Reader, Request
+from simcore.images.sources.reader import Official, Reader, Request, Sign
 
 _TRAIN = ("train_mini", "2021_train_mini")
 _VALIDATION = ("val", "2021_valid")
@@ -45,6 +45,11 @@ def list_images(path: str | Path, request: Request) -> Iterator[pd.DataFrame]:
         yield from _species_frames(root, validation, request=request, split="test")
 
 
+def _beside(path: Path) -> list[Path]:
+    train = _find_train(path)
+    return [] if train is None else outside(path, *(train.parent / name for name in _VALIDATION))
+
+
 def _find_train(path: Path, *, find: Callable[..., Path | None] = find_root) -> Path | None:
     path = path.expanduser().absolute()
     if path.name in _TRAIN and named_folders(path, _SPECIES.fullmatch):
@@ -69,9 +74,11 @@ READER = Reader(
     takes="iNaturalist 2021-mini as it comes off the archive",
     recognises=recognises,
     list_images=list_images,
+    beside=_beside,
     official=Official(
         title="iNaturalist 2021-mini",
         folder="inaturalist",
         download="train_mini.tar.gz of the iNaturalist 2021 competition (val.tar.gz as well for a target)",
+        signs=(Sign(("val", "2021_valid", "train", "2021_train"), missing="train_mini/", entries=_SPECIES),),
     ),
 )

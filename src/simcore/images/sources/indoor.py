@@ -7,7 +7,7 @@ import pandas as pd
 
 from simcore.errors import InputError
 from simcore.images.sources import official
-from simcore.images.sources.reader import Official, Reader, Request
+from simcore.images.sources.reader import Official, Reader, Request, Sign
 
 _IMAGES = ("Images", "indoorCVPR_09/Images")
 _LISTS = {"TrainImages.txt": "train", "TestImages.txt": "test"}
@@ -51,6 +51,12 @@ READER = Reader(
         download=(
             "indoorCVPR_09.tar, TrainImages.txt and TestImages.txt from the project page of Indoor Scene Recognition "
             "(MIT), put the two lists beside Images/"
+        ),
+        signs=(
+            Sign(
+                ("Images/airport_inside", "Images/inside_subway", "Images/studiomusic", _IMAGES[1]),
+                missing=" and ".join(_LISTS),
+            ),
         ),
     ),
 )

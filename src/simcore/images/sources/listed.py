@@ -15,7 +15,7 @@ from simcore.images.manifest import MANIFEST_COLUMNS
 from simcore.images.packed_files import open_parquet
 from simcore.images.remote_bytes import open_binary
 from simcore.images.sources.packed import is_list, is_parquet
-from simcore.images.sources.reader import LISTING_COLUMNS, LISTING_ROWS, Reader, Request, listing_frame
+from simcore.images.sources.reader import LISTING_COLUMNS, LISTING_ROWS, Reader, Request, listing_frame, split_of
 from simcore.images.sources.shards import last_name
 from simcore.source_text import is_url
 
@@ -39,7 +39,8 @@ def list_images(place: str | Path, request: Request) -> Iterator[pd.DataFrame]:
 
     Columns: `uri`; if known `key` (else the uri as it is written), `label` and `split`. Further columns of text go
     into the manifest, all of a CSV's and those of Parquet that are text; columns of the manifest's own names
-    (`width`, `height`, `source`, ...) are left out.
+    (`width`, `height`, `source`, ...) are left out. The split is "train" or "test"; "val", "valid" and "validation" are
+    train, as in the official sets of three splits.
 
     A uri is an absolute path, a path below the list's own folder, or an fsspec URL, each with `#row=<n>` for a row of
     a packed file or `#bytes=<first>+<count>` for a member of a tar. A relative one that leads out of the folder is
@@ -63,7 +64,7 @@ def list_images(place: str | Path, request: Request) -> Iterator[pd.DataFrame]:
         uris = [resolve(uri) for uri in written]
         labels = [label or None for label in columns["label"]] if "label" in columns else None
         labels = None if request.labels == "none" else labels
-        splits = [split or None for split in columns["split"]] if "split" in columns else None
+        splits = [split_of(split) for split in columns["split"]] if "split" in columns else None
         frame = listing_frame(keys, uris, labels=labels, splits=splits)
         for name in batch.schema.names:
             if name not in _OURS:

@@ -19,6 +19,7 @@ from simcore.images.sources.reader import Official, Reader, Request, listing_fra
 
 __all__ = [
     "advice",
+    "alone",
     "check_files",
     "find_alone",
     "find_root",
@@ -26,6 +27,7 @@ __all__ = [
     "missing_official",
     "official_frame",
     "optional_files",
+    "outside",
     "read_list",
     "read_mat",
     "read_pairs",
@@ -75,7 +77,7 @@ def find_alone(path: Path | str, *markers: str) -> Path | None:
         >>> find_alone(above, "jpg") is None
         True
     """
-    return next((root for root in _alone(path) if all(_is_there(root / marker) for marker in markers)), None)
+    return next((root for root in alone(path) if all(_is_there(root / marker) for marker in markers)), None)
 
 
 def recognised_by(*markers: str, beside: Sequence[str] = ()) -> Callable[[Path | str], bool]:
@@ -101,7 +103,7 @@ def recognised_by(*markers: str, beside: Sequence[str] = ()) -> Callable[[Path |
     """
 
     def recognises(path: Path | str) -> bool:
-        return any(_is_there(candidate / marker) for candidate in _alone(path, beside=beside) for marker in markers)
+        return any(_is_there(candidate / marker) for candidate in alone(path, beside=beside) for marker in markers)
 
     return recognises
 
@@ -259,7 +261,7 @@ def folder_form(path: Path | str, request: Request, *, reader: Reader) -> Iterat
     Raises:
         InputError: an option asks for what folders cannot tell, such as another level of the labels.
     """
-    root = next((candidate for candidate in _alone(path) if (candidate / "train").is_dir()), None)
+    root = next((candidate for candidate in alone(path) if (candidate / "train").is_dir()), None)
     if root is None or reader.recognises(path):
         return None
     for option in reader.options:
@@ -271,6 +273,27 @@ def folder_form(path: Path | str, request: Request, *, reader: Reader) -> Iterat
             )
     frames = folder.READER.list_images(root, Request(role="target", labels=request.labels))
     return _complete(frames, request=request, reader=reader)
+
+
+def alone(path: Path | str, *, beside: Sequence[str] = ()) -> list[Path]:
+    """Return `path` and the folder in it, if that is the only one but for those called as in `beside`."""
+    candidates = _candidates(path)
+    below = [candidate for candidate in candidates[1:] if candidate.name not in beside]
+    return candidates[:1] + (below if len(below) == 1 else [])
+
+
+def outside(path: Path | str, *used: Path) -> list[Path]:
+    """Return those of `used` that are there and do not lie in `path`.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> (root / "set").mkdir()
+        >>> [found.name for found in outside(root / "set", root, root / "set", root / "gone")] == [root.name]
+        True
+    """
+    top = Path(path).expanduser().absolute()
+    return [each for each in used if _is_there(each) and not each.absolute().is_relative_to(top)]
 
 
 def advice(reader: Reader) -> str:
@@ -318,13 +341,6 @@ def _candidates(path: Path | str) -> list[Path]:
     except OSError:
         return []
     return [top, *sorted(folders)]
-
-
-def _alone(path: Path | str, *, beside: Sequence[str] = ()) -> list[Path]:
-    """Return `path` and the folder in it, if that is the only one but for those called as in `beside`."""
-    candidates = _candidates(path)
-    below = [candidate for candidate in candidates[1:] if candidate.name not in beside]
-    return candidates[:1] + (below if len(below) == 1 else [])
 
 
 def _is_there(path: Path) -> bool:

@@ -22,7 +22,7 @@ from simcore.images.packed_files import (
     open_parquet,
 )
 from simcore.images.remote_bytes import open_binary
-from simcore.images.sources.reader import LISTING_ROWS, Reader, Request, listing_frame
+from simcore.images.sources.reader import LISTING_ROWS, Reader, Request, listing_frame, split_of
 from simcore.images.sources.shards import Shard, find_shards, last_name, recognises_shards, splits_by_name
 from simcore.images.uris import packed_uri
 
@@ -93,8 +93,8 @@ def list_images(place: str | Path, request: Request) -> Iterator[pd.DataFrame]:
     Keys are the column `key`. Hugging Face's layout has none: keys are the paths in its column of images where these
     are unique over all files, else `<file>/<row>` with the row in eight digits, as in
     `train-00000-of-00002/00000041`, so that the order of keys is that of the rows. Names of classes are those of the
-    metadata; class -1, which stands for a withheld one, is none. The split is the column `split`, else what the names
-    of the files say, see `splits_by_name`.
+    metadata; class -1, which stands for a withheld one, is none. The split is the column `split`, in which validation
+    is train, else what the names of the files say, see `splits_by_name`.
 
     Of the files only their columns of text are read, those of Hugging Face's paths twice; memory is that of a frame
     and, where there are such paths, 8 bytes an image.
@@ -119,7 +119,7 @@ def list_images(place: str | Path, request: Request) -> Iterator[pd.DataFrame]:
             labelled = labelled or (labels is not None and any(labels))
             splits: Any = named[layout.shard.name]
             if layout.split is not None:
-                splits = _text(batch, layout.split, layout=layout)
+                splits = [split_of(word) for word in _text(batch, layout.split, layout=layout)]
             yield listing_frame(keys, uris, labels=labels, splits=splits)
             start += len(keys)
     if request.labels == "folder" and not labelled:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from simcore.errors import InputError
 from simcore.images.sources import annotations, official
-from simcore.images.sources.reader import Official, Option, Reader, Request, option_of
+from simcore.images.sources.reader import Official, Option, Reader, Request, Sign, option_of
 
 logger = logging.getLogger(__name__)
 
@@ -95,5 +95,16 @@ READER = Reader(
         title="Oxford-IIIT Pet",
         folder="oxford-iiit-pet",
         download="images.tar.gz and annotations.tar.gz from the project page of Oxford-IIIT Pet (VGG, Oxford)",
+        signs=(
+            Sign(
+                (
+                    "images/Abyssinian_101.jpg",
+                    "images/Egyptian_Mau_101.jpg",
+                    "images/staffordshire_bull_terrier_101.jpg",
+                    "images/wheaten_terrier_101.jpg",
+                ),
+                missing="annotations/trainval.txt",
+            ),
+        ),
     ),
 )

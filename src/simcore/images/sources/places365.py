@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from simcore.errors import InputError
-from simcore.images.sources.official import advice, find_alone, find_root, read_list
+from simcore.images.sources.official import advice, find_alone, find_root, outside, read_list
 from simcore.images.sources.pools import folder_frames, listed_frames, named_folders, train_split
-from simcore.images.sources.reader import Official, Option, Reader, Request, option_of
+from simcore.images.sources.reader import Official, Option, Reader, Request, Sign, option_of
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,9 @@ KNOWN_DAMAGED = (
     "a/amusement_arcade/00007300.jpg",
 )
 """Images of the challenge archive that are corrupt; the authors of SimCore delete them by hand."""
+
+_DAMAGED = "it is known to be damaged in the official archive"
+_VALIDATION, _VALIDATION_LIST = "val_256", "places365_val.txt"
 
 _OPTIONS = (
     Option(
@@ -67,21 +70,17 @@ def list_images(path: str | Path, request: Request) -> Iterator[pd.DataFrame]:
     root, below = train.parent, train.name
     categories = _read_categories(root / _CATEGORIES)
     validation = _find_validation(root) if request.role == "target" and categories else None
-    if request.role == "target" and validation is None and (root / "val_256").is_dir():
+    if request.role == "target" and validation is None and (root / _VALIDATION).is_dir():
         logger.warning(
             "%s is left out and a test part is drawn from train: its classes are in places365_val.txt and %s, from the "
             "file lists of the Places2 project page, and not both lie in %s.",
-            root / "val_256",
+            root / _VALIDATION,
             _CATEGORIES,
             root,
         )
     split = train_split(request, has_test=validation is not None)
-    reasons = (
-        {f"{below}/{name}": "it is known to be damaged in the official archive" for name in KNOWN_DAMAGED}
-        if variant == "challenge"
-        else {}
-    )
-    image_list = root / f"places365_train_{variant}.txt"
+    reasons = {f"{below}/{name}": _DAMAGED for name in KNOWN_DAMAGED} if variant == "challenge" else {}
+    image_list = root / _train_list(variant)
     if image_list.is_file():
         yield from listed_frames(
             root,
@@ -98,13 +97,24 @@ def list_images(path: str | Path, request: Request) -> Iterator[pd.DataFrame]:
     if validation is not None:
         yield from listed_frames(
             root,
-            [root / "places365_val.txt"],
+            [root / _VALIDATION_LIST],
             below=validation,
             label=lambda relative, number: _category_at(relative, number, categories),
             request=request,
             split="test",
             reader=READER,
         )
+
+
+def _train_list(variant: str) -> str:
+    return f"places365_train_{variant}.txt"
+
+
+def _beside(path: Path) -> list[Path]:
+    trains = (_find_train(path, variant) for variant in _OPTIONS[0].allowed)
+    root = next((train.parent for train in trains if train is not None), None)
+    names = (_CATEGORIES, *map(_train_list, _OPTIONS[0].allowed), _VALIDATION_LIST, _VALIDATION)
+    return [] if root is None else outside(path, *(root / name for name in names))
 
 
 def _find_train(path: Path, variant: str, *, find: Callable[..., Path | None] = find_root) -> Path | None:
@@ -120,7 +130,7 @@ def _find_train(path: Path, variant: str, *, find: Callable[..., Path | None] = 
 
 
 def _find_validation(root: Path) -> str | None:
-    return "val_256" if (root / "val_256").is_dir() and (root / "places365_val.txt").is_file() else None
+    return _VALIDATION if (root / _VALIDATION).is_dir() and (root / _VALIDATION_LIST).is_file() else None
 
 
 def _read_categories(path: Path) -> dict[int, str]:
@@ -171,10 +181,24 @@ READER = Reader(
     recognises=recognises,
     list_images=list_images,
     options=_OPTIONS,
+    left_out=(_DAMAGED,),
+    beside=_beside,
     official=Official(
         title="Places365",
         folder="places365",
         download="train_256_places365challenge.tar (or ...standard.tar with `variant` standard) and the file lists "
         "from the Places2 project page",
+        signs=(
+            Sign(
+                (
+                    "val_256/Places365_val_00000001.jpg",
+                    "data_large/a/airfield",
+                    *map(_train_list, _OPTIONS[0].allowed),
+                    _VALIDATION_LIST,
+                    _CATEGORIES,
+                ),
+                missing=f"{_ARCHIVE_FOLDER}/ with folders a/ to z/",
+            ),
+        ),
     ),
 )

@@ -1,5 +1,6 @@
 """What a reader of a layout is given, and what it gives back."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ LISTING_ROWS = 65_536
 """Rows a reader puts into one frame at most, so that ten million images pass through a few MiB."""
 
 _NESTED = frozenset({"boxes"})
+_VALIDATION = frozenset({"val", "valid", "validation"})
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,23 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Sign:
+    """What an unfinished download of a data set is known by: names that nobody else gives to folders and files.
+
+    Attributes:
+        paths: of folders or files below the set's root; one is enough.
+        missing: what the set needs and has not where nothing else of it is recognised, such as "cars_annos.mat".
+        entries: what the first visible entries of the folder are all called; None where its name tells.
+        of_root: what the root itself is called; None where that does not matter.
+    """
+
+    paths: tuple[str, ...]
+    missing: str
+    entries: re.Pattern[str] | None = None
+    of_root: re.Pattern[str] | None = None
+
+
+@dataclass(frozen=True)
 class Official:
     """What makes a reader that of a published data set.
 
@@ -61,11 +80,13 @@ class Official:
         title: the set's own name, such as "FGVC-Aircraft".
         folder: what its folder is usually called below the root of data sets, such as "fgvc-aircraft-2013b".
         download: one phrase: which archives to download, from which project.
+        signs: what the set is known by where its reader does not recognise it, since a part is missing.
     """
 
     title: str
     folder: str
     download: str
+    signs: tuple[Sign, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +106,9 @@ class Reader:
         columns: columns it gives beyond `LISTING_COLUMNS`, which go into the manifest.
         remote: whether it understands fsspec URLs.
         official: set for a published data set.
+        left_out: the reasons of images that are left out on purpose, as the published set does: they do not speak
+            against a copy. Those without a split are in no part of the published set.
+        beside: files and folders outside a path that `list_images` would read for it.
     """
 
     takes: str
@@ -94,6 +118,8 @@ class Reader:
     columns: tuple[str, ...] = ()
     remote: bool = False
     official: Official | None = None
+    left_out: tuple[str, ...] = ()
+    beside: Callable[[Path], Sequence[Path]] | None = None
 
 
 def listing_frame(
@@ -133,6 +159,16 @@ def listing_frame(
         frame[name] = pd.Series(spread, dtype="object" if name in _NESTED else "str")
         frame[name].index = pd.RangeIndex(n)
     return pd.DataFrame(frame)
+
+
+def split_of(word: str | None) -> str | None:
+    """Return the split that a source's own word means: validation images are train ones, as in the official sets.
+
+    Example:
+        >>> [split_of(word) for word in ("train", "val", "test", "", None)]
+        ['train', 'train', 'test', None, None]
+    """
+    return "train" if word in _VALIDATION else word or None
 
 
 def option_of(reader_options: tuple[Option, ...], request: Request, name: str) -> str:

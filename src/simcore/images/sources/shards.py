@@ -1,12 +1,13 @@
-"""Sources of several files that hold many images each: a file, a folder, or a pattern with braces; local or a URL."""
+"""Sources of several files that hold many images each: a file, a folder, or a pattern; local or a URL."""
 
+import glob
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from simcore.errors import InputError
-from simcore.images.remote_files import join_url, remote_exists, remote_is_folder, walk_remote
+from simcore.images.remote_files import join_url, match_remote, remote_exists, remote_is_folder, walk_remote
 from simcore.images.sources.reader import Request
 from simcore.images.tree import walk_files
 from simcore.source_text import is_url
@@ -26,6 +27,7 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 _BESIDE = frozenset({"", ".json", ".jsonl", ".md", ".rst", ".txt", ".yaml", ".yml"})
 _MOST_SHARDS = 1_000_000
+_WILD = ("{", "*")
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def recognises_shards(place: str | Path, *, suffixes: Sequence[str], beside: Seq
         suffixes: endings, in lower case.
         beside: further endings of files that may lie beside them.
     """
-    if _is_pattern(place):
+    if is_pattern(place):
         return last_name(place).lower().endswith(tuple(suffixes))
     if not _is_folder(place):
         return False
@@ -65,16 +67,16 @@ def recognises_shards(place: str | Path, *, suffixes: Sequence[str], beside: Seq
 def find_shards(place: str | Path, *, suffixes: Sequence[str]) -> list[Shard]:
     """Return the files of a source, sorted by name.
 
-    Names of a folder's files start below it, those of a pattern's behind the last `/` before its first brace. Hidden
-    files, and those that begin with `_`, are left out.
+    Names of a folder's files start below it, those of a pattern's behind the last `/` before its first brace or star.
+    Hidden files, and those of a folder that begin with `_`, are left out.
 
     Raises:
         InputError: there are none, a file of a pattern does not exist, or a pattern cannot be understood.
     """
-    if _is_pattern(place):
+    if is_pattern(place):
         pattern = str(place)
-        root = pattern[: pattern.rfind("/", 0, pattern.index("{")) + 1]
-        paths = list(expand_braces(pattern))
+        root = pattern[: pattern.rfind("/", 0, _first_wild(pattern)) + 1]
+        paths = expand_pattern(pattern)
         missing = [path for path in paths if not is_url(path) and not Path(path).is_file()]
         if missing:
             raise InputError(
@@ -91,6 +93,42 @@ def find_shards(place: str | Path, *, suffixes: Sequence[str]) -> list[Shard]:
     if isinstance(place, Path):
         return [Shard(_stem(name), str(place.absolute() / name)) for name in names]
     return [Shard(_stem(name), join_url(place, name)) for name in names]
+
+
+def is_pattern(place: str | Path) -> bool:
+    """Return whether `place` has braces or stars, and is no file of that very name."""
+    if not any(mark in str(place) for mark in _WILD):
+        return False
+    return not (place.exists() if isinstance(place, Path) else remote_exists(place))
+
+
+def expand_pattern(pattern: str) -> list[str]:
+    """Return the paths or URLs that `pattern` stands for: braces as `expand_braces` takes them, `*` any text but `/`.
+
+    Of stars those that are there, sorted, hidden ones left out; of braces alone all, whether they are there or not.
+
+    Raises:
+        InputError: braces cannot be understood, or nothing matches the stars.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> for number in (2, 1):
+        ...     (root / f"shard-{number}.tar").touch()
+        >>> [Path(path).name for path in expand_pattern(f"{root}/shard-*.tar")]
+        ['shard-1.tar', 'shard-2.tar']
+    """
+    paths: list[str] = []
+    for each in expand_braces(pattern):
+        if "*" not in each:
+            paths.append(each)
+            continue
+        # Of the marks that glob knows, only the star is one here.
+        found = match_remote(each) if is_url(each) else glob.glob(glob.escape(each).replace("[*]", "*"))  # noqa: PTH207
+        if not found:
+            raise InputError(f"No file is called as {each}; correct the pattern, or give the folder of the files.")
+        paths += sorted(found)
+    return list(dict.fromkeys(paths))
 
 
 def expand_braces(pattern: str) -> Iterator[str]:
@@ -179,10 +217,8 @@ def _kind(name: str) -> str | None:
     return None
 
 
-def _is_pattern(place: str | Path) -> bool:
-    if "{" not in str(place):
-        return False
-    return not (place.exists() if isinstance(place, Path) else remote_exists(place))
+def _first_wild(pattern: str) -> int:
+    return min(pattern.index(mark) for mark in _WILD if mark in pattern)
 
 
 def _is_folder(place: str | Path) -> bool:

@@ -12,7 +12,8 @@ from simcore.errors import InputError
 from simcore.images.remote_files import remote_exists
 from simcore.images.sources import READERS
 from simcore.images.sources.reader import Reader
-from simcore.images.sources.shards import last_name
+from simcore.images.sources.shards import is_pattern, last_name
+from simcore.images.sources.unfinished import check_finished
 from simcore.source_text import AUTO, SourceEntry, is_url, read_entries
 
 EVERYTHING = ("coco", "inaturalist", "imagenet", "places365")
@@ -47,11 +48,12 @@ def parse_sources(
     """Return the sources that `value` names, see `simcore.source_text.read_entries` for the forms it takes.
 
     A data set without a path is looked up below `root`, in the folder its archive makes or in one called as the set.
-    `all` stands for `EVERYTHING`. Labels are data set names, else the names of files and folders without their
-    endings; repeated ones are numbered (`birds`, `birds-2`).
+    `all` stands for `EVERYTHING`. Labels that are not given are data set names, else the names of files and folders
+    without their endings; repeated ones are numbered (`birds`, `birds-2`). Given ones stay as they are.
 
     Raises:
-        InputError: a name is unknown, a path does not exist, or a data set is not below `root`; one sentence.
+        InputError: a name is unknown, a data set is not below `root`, two sources lie at the same place, or two are
+            given the same label; one sentence.
 
     Example:
         >>> import tempfile
@@ -72,28 +74,46 @@ def parse_sources(
         else:
             entries.append(entry)
     specs = [_resolve(entry, root=Path(root)) for entry in entries]
-    seen: Counter[str] = Counter()
+    _check_places(specs)
+    given = Counter(entry.label for entry in entries if entry.label)
+    repeated = next((label for label, count in given.items() if count > 1), None)
+    if repeated is not None:
+        places = " and ".join(spec.path for spec, entry in zip(specs, entries, strict=True) if entry.label == repeated)
+        raise InputError(f"The label '{repeated}' is given to {places}; give each source a label of its own.")
     taken = {spec.label for spec in specs}
+    used = set(given)
     numbered = []
-    for spec in specs:
-        seen[spec.label] += 1
-        label, number = spec.label, seen[spec.label]
-        while number > 1 and (label == spec.label or label in taken):
-            label, number = f"{spec.label}-{number}", number + 1
-        taken.add(label)
+    for spec, entry in zip(specs, entries, strict=True):
+        label, number = spec.label, 1
+        while not entry.label and (label in used or (number > 1 and label in taken)):
+            number += 1
+            label = f"{spec.label}-{number}"
+        used.add(label)
         numbered.append(replace(spec, label=label))
     return tuple(numbered)
+
+
+def _check_places(specs: Sequence[SourceSpec]) -> None:
+    """Raise where two sources lie at the same place, links followed."""
+    seen: dict[str, str] = {}
+    for spec in specs:
+        place = spec.path.rstrip("/") if is_url(spec.path) else os.path.realpath(spec.path)
+        if place in seen:
+            same = "" if seen[place] == spec.path else f", as {seen[place]} and as {spec.path}"
+            raise InputError(f"{place} is among the sources more than once{same}; name it once.")
+        seen[place] = spec.path
 
 
 def find_reader(spec: SourceSpec) -> tuple[str, Reader]:
     """Return the layout of `spec`, by its name and with its reader.
 
     Raises:
-        InputError: nothing is there, or it has no known layout, or not the one it is said to have.
+        InputError: nothing is there, it has no known layout or not the one it is said to have, or it is plainly a
+            published data set with a part missing.
     """
     remote = is_url(spec.path)
-    # A brace pattern of shards is no file of its own; its reader looks for the shards.
-    there = "{" in spec.path or (remote_exists(spec.path) if remote else Path(spec.path).exists())
+    # A pattern of shards is no file of its own; its reader looks for the shards.
+    there = is_pattern(spec.place) or (remote_exists(spec.path) if remote else Path(spec.path).exists())
     if not there:
         official_set = None if spec.name == AUTO else READERS[spec.name].official
         if official_set is not None:
@@ -110,6 +130,8 @@ def find_reader(spec: SourceSpec) -> tuple[str, Reader]:
             continue
         # The reader of a set that was named says itself which of its files is missing.
         if (spec.name != AUTO and reader.official is not None) or reader.recognises(spec.place):
+            if spec.name == AUTO and name == "folder" and not remote:
+                check_finished(Path(spec.path))
             return name, reader
     if spec.name != AUTO:
         reader = READERS[spec.name]

@@ -11,7 +11,7 @@ import pandas as pd
 from simcore.errors import InputError
 from simcore.images.manifest import SPLITS
 from simcore.images.sources.folder import IMAGE_SUFFIXES
-from simcore.images.sources.reader import LISTING_ROWS, Reader, Request, listing_frame
+from simcore.images.sources.reader import LISTING_ROWS, Reader, Request, listing_frame, split_of
 from simcore.images.sources.shards import Shard, find_shards, last_name, recognises_shards, splits_by_name
 from simcore.images.sources.tar_members import Member, open_tar, read_members
 from simcore.images.uris import member_uri
@@ -71,7 +71,7 @@ def list_images(place: str | Path, request: Request) -> Iterator[pd.DataFrame]:
     `label` of its `.json`, else the line of its `.txt` where there is no `.json`, beside which it would hold a
     caption. The key is `key` of its `.json`, else the base name, with the tar's name in front
     (`shard-003/birds/wren`) where several tars are read, since each may number its samples from zero. The split is
-    `split` of its `.json`, else what the names of the tars say, see `splits_by_name`.
+    `split` of its `.json`, validation being train, else what the names of the tars say, see `splits_by_name`.
 
     Uris name bytes of the tar, so that an image is read without a look at the others. Headers are read once, one tar
     after the other, which over a network is about the time of its download. Memory is that of a frame.
@@ -183,6 +183,7 @@ def _read_facts(sample: _Sample) -> tuple[str | None, str | None, str | None, st
         reason = " ".join(str(error).split())[:100]
         return None, None, None, f"the {' or '.join(sorted(sample.facts))} of its sample cannot be read: {reason}"
     key, split = known.get("key"), known.get("split")
+    split = split_of(split) if isinstance(split, str) else None
     return key if isinstance(key, str) and key else None, label or None, split if split in SPLITS else None, None
 
 

@@ -1,6 +1,5 @@
 """The files in a tar, as far as they are whole and stay inside it; nothing is ever unpacked."""
 
-import logging
 import re
 import tarfile
 from collections.abc import Iterator
@@ -14,12 +13,12 @@ from simcore.images.remote_bytes import open_binary
 from simcore.images.sources.shards import last_name
 from simcore.source_text import is_url
 
-logger = logging.getLogger(__name__)
-
 _MAGICS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _BLOCK = 512
 _ERRORS = (tarfile.TarError, ValueError, IndexError, OverflowError)
 """Beside its own errors, tarfile lets through what damaged numbers and texts in extended headers raise."""
+_LONGEST_END = 2**20
+"""Bytes of zeros that fill up a tar at most; GNU tar writes up to 10 KiB unless told otherwise."""
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _VOLUME_LABEL = b"V"
 _APPLE = "__MACOSX"
@@ -67,7 +66,8 @@ def read_members(file: BinaryIO, *, path: str) -> Iterator[Member]:
     """Yield the files of the tar at `path`, open as `file`, in their order; folders and hidden files are left out.
 
     A file that is a link, a device or cut off is yielded with the reason why it is refused. Where the tar itself is
-    cut off or damaged, the last one yielded stands for what is missing, under the name of the tar.
+    cut off or damaged, or goes on behind its end mark, the last one yielded stands for what is missing, under the name
+    of the tar.
 
     Memory is that of one header. The caller may read and seek in `file` between two members.
 
@@ -107,12 +107,16 @@ def read_members(file: BinaryIO, *, path: str) -> Iterator[Member]:
             yield member
     at = min(tar.offset if damaged_at is None else damaged_at, end)
     file.seek(at)
-    rest = file.read(_BLOCK)
-    if damaged_at is not None or any(rest) or 0 < len(rest) < _BLOCK:
+    rest = file.read(_LONGEST_END)
+    reason = None
+    if damaged_at is not None or any(rest[:_BLOCK]) or 0 < len(rest) < _BLOCK:
         reason = f"the tar is cut off or damaged at byte {at} of {end}; what follows is missing"
-        yield Member(last_name(path) if is_url(path) else PurePosixPath(path).name, at, 0, reason)
     elif not rest:
-        logger.warning("%s has no end mark; if it should hold more, fetch or pack it again.", path)
+        reason = "the tar has no end mark, as where it is cut off; what follows may be missing"
+    elif any(rest) or end - at > _LONGEST_END:
+        reason = f"the tar goes on behind its end mark at byte {at} of {end}; what follows is missing"
+    if reason is not None:
+        yield Member(last_name(path) if is_url(path) else PurePosixPath(path).name, at, 0, reason)
 
 
 def _check_start(start: bytes, *, path: str) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from simcore.errors import InputError
 from simcore.images.sources import official
-from simcore.images.sources.reader import Official, Reader, Request
+from simcore.images.sources.reader import Official, Reader, Request, Sign
 
 _IMAGES = "images"
 _LISTS = {"labels/train1.txt": "train", "labels/val1.txt": "train", "labels/test1.txt": "test"}
@@ -49,5 +49,17 @@ READER = Reader(
         title="Describable Textures (DTD)",
         folder="dtd",
         download="dtd-r1.0.1.tar.gz from the project page of the Describable Textures Dataset (VGG, Oxford)",
+        signs=(
+            Sign(
+                (
+                    "labels/labels_joint_anno.txt",
+                    "imdb/imdb.mat",
+                    "images/cobwebbed",
+                    "images/lacelike",
+                    "images/zigzagged",
+                ),
+                missing=" and ".join(_LISTS),
+            ),
+        ),
     ),
 )

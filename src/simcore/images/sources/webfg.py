@@ -1,5 +1,6 @@
 """WebFG-496, web images of aircraft, birds and cars, as it comes off the archive."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pandas as pd
 from simcore.errors import InputError
 from simcore.images.sources.official import advice, find_alone, find_root
 from simcore.images.sources.pools import folder_frames, train_split
-from simcore.images.sources.reader import Official, Option, Reader, Request, option_of
+from simcore.images.sources.reader import Official, Option, Reader, Request, Sign, option_of
 
 _FOLDERS = {
     "aircraft": ("web-aircraft",),
@@ -83,5 +84,12 @@ READER = Reader(
         title="WebFG-496",
         folder="webfg",
         download="web-aircraft.tar.gz, web-bird.tar.gz and web-car.tar.gz from the WebFG-496 project page",
+        signs=(
+            Sign(
+                tuple(f"{name}/val" for names in _FOLDERS.values() for name in names),
+                missing=" and ".join(f"{names[0]}/train/" for names in _FOLDERS.values()),
+            ),
+            Sign(("val",), missing="train/", of_root=re.compile("web-(aircraft|birds?|cub|cars?)")),
+        ),
     ),
 )

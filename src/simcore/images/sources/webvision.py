@@ -9,7 +9,7 @@ import pandas as pd
 from simcore.errors import InputError
 from simcore.images.sources.official import find_alone, read_list, require, require_root
 from simcore.images.sources.pools import folder_frames, listed_frames, named_folders, train_split
-from simcore.images.sources.reader import Official, Reader, Request
+from simcore.images.sources.reader import Official, Reader, Request, Sign
 
 _ENGINES = ("google", "flickr")
 _QUERY = re.compile(r"q\d{4}")
@@ -137,5 +137,16 @@ READER = Reader(
         folder="webvision",
         download="the Google and Flickr train images (the resized ones will do) and the info archive from the "
         "WebVision 2017 project page",
+        signs=(
+            Sign(
+                (
+                    *(f"{folder}/val000001.jpg" for folder in _VALIDATION),
+                    *(f"info/train_filelist_{engine}.txt" for engine in _ENGINES),
+                    "info/queries_synsets_map.txt",
+                    "info/val_filelist.txt",
+                ),
+                missing="google/ and flickr/ with folders q####/",
+            ),
+        ),
     ),
 )

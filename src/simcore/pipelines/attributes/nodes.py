@@ -17,8 +17,9 @@ from simcore.evaluation import (
 )
 from simcore.images import ImageStore
 from simcore.parameters import AttributesParameters, ImageParameters, LinearParameters, RuntimeParameters
-from simcore.pipelines.evaluation.labels import classes_of, parts
+from simcore.pipelines.evaluation.labels import classes_of, mark_drawn_test, parts, warn_of_drawn_test
 from simcore.pipelines.evaluation.linear import judge_augmented
+from simcore.pipelines.evaluation.loading import identify
 from simcore.pipelines.evaluation.nodes import tell
 
 _DEFLATED_BY = {"manufacturer": "variant", "family": "variant"}
@@ -37,6 +38,8 @@ def evaluate_attributes(
 ) -> list[dict[str, Any]]:
     """Return the metric records of linear evaluation on each label column; images without that label are left out.
 
+    On cached features always, and before that under augmentation where `evaluation.linear` asks for it.
+
     Means divide by the classes that the test images have; for coarse labels of aircraft the published way, which
     divides by the number of variants, stands beside.
     """
@@ -45,27 +48,15 @@ def evaluate_attributes(
     columns = attribute_columns(target_manifest, wanted=wanted)
     # All of them are looked at before anything is trained.
     classes = {column: classes_of(_labelled_by(target_manifest, column), column=column) for column in columns}
+    warn_of_drawn_test(target_manifest)
     records: list[dict[str, Any]] = []
     for encoder_seed, encoder in encoders.items():
-        features = None
-        if settings.features == "cached":
-            features = _encode(encoder, target_manifest, images=images, runtime=runtime)
+        features = _encode(encoder, target_manifest, images=images, runtime=runtime)
         for column in columns:
             train, test = parts(_labelled_by(target_manifest, column))
             how: dict[str, Any] = {"classes": classes[column], "evaluation": f"attribute_{column}", "seed": seed}
-            if features is not None:
-                outcomes = [
-                    linear_probe(
-                        features.rows(train["key"]),
-                        train["label"].tolist(),
-                        features.rows(test["key"]),
-                        test["label"].tolist(),
-                        device=choose_device(runtime.device),
-                        **settings.model_dump(include={"epochs", "batch_size", "learning_rates"}),
-                        **how,
-                    )
-                ]
-            else:
+            outcomes = []
+            if settings.features == "augmented":
                 outcomes = judge_augmented(
                     encoder,
                     ImageStore(train, cache_gib=images.cache_gib),
@@ -75,12 +66,24 @@ def evaluate_attributes(
                     runtime=runtime,
                     arm=arm,
                     encoder_seed=encoder_seed,
+                    sources=test["source"].unique(),
                     **how,
                 )()
+            outcomes.append(
+                linear_probe(
+                    features.rows(train["key"]),
+                    train["label"].tolist(),
+                    features.rows(test["key"]),
+                    test["label"].tolist(),
+                    device=choose_device(runtime.device),
+                    **settings.model_dump(include={"epochs", "batch_size", "learning_rates"}),
+                    **how,
+                )
+            )
             for outcome in outcomes:
+                told = mark_drawn_test(_deflate(outcome, target_manifest, column), target_manifest)
                 records += [
-                    {"arm": arm, "seed": encoder_seed, **record}
-                    for record in _deflate(outcome, target_manifest, column).records()
+                    {"arm": arm, "seed": encoder_seed, **identify(encoder), **record} for record in told.records()
                 ]
     tell(records)
     return records

@@ -11,6 +11,7 @@ import pandas as pd
 from simcore.backbones import Encoder
 from simcore.devices import choose_device
 from simcore.downstream.detection import (
+    LEGEND,
     Annotations,
     BoxViewSettings,
     Found,
@@ -21,7 +22,7 @@ from simcore.downstream.detection import (
     read_annotations,
     score_records,
 )
-from simcore.errors import InputError
+from simcore.downstream.legend import add_legend
 from simcore.images import ImageStore
 from simcore.parameters import (
     MACHINE_FIELDS,
@@ -29,8 +30,7 @@ from simcore.parameters import (
     ImageParameters,
     RuntimeParameters,
 )
-from simcore.pipelines.arms import ARMS, GIVEN
-from simcore.pipelines.evaluation.loading import load_encoder_given
+from simcore.pipelines.evaluation.loading import identify
 from simcore.reporting import GalleryRow, Tile, TileGroup, draw_gallery, encode_tile
 from simcore.reporting.galleries import spread
 from simcore.tracking import reporter
@@ -41,8 +41,6 @@ LOGGER = logging.getLogger(__name__)
 
 _TILE = 320
 _TILES_IN_A_ROW = 4
-
-Encoders = dict[int, Encoder] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,36 +53,19 @@ class _Data:
     view: BoxViewSettings
 
 
-def detect(
+def detect_arm(
+    encoders: dict[int, Encoder],
     target_manifest: pd.DataFrame,
     images: ImageParameters,
     detection: DetectionParameters,
-    spec: str | None,
-    architecture: str | None,
-    backbone: str,
     runtime: RuntimeParameters,
-    x: Encoders,
-    random: Encoders,
-    simcore: Encoders,
+    arm: str,
 ) -> tuple[list[dict[str, Any]], pd.DataFrame, bytes]:
-    """Return metric records, curves and a picture of detectors on the target's boxes, one detector an encoder.
+    """Return metric records, curves and a picture of detectors on an arm's encoders, one detector an encoder.
 
-    The encoder is `evaluation.encoder` (`spec`); without it those of every arm that is finished are taken.
+    All boxes are looked at before anything is trained. An interrupted node goes on where it was.
     """
     annotations = read_annotations(target_manifest)
-    if spec is not None:
-        judged: dict[str, Encoders] = {
-            GIVEN: load_encoder_given(spec, architecture, backbone, {"image_size": detection.min_side})
-        }
-    else:
-        judged = dict(zip(ARMS, (x, random, simcore), strict=True))
-    encoders = [(arm, seed, encoder) for arm, those in judged.items() for seed, encoder in (those or {}).items()]
-    if not encoders:
-        raise InputError(
-            "There is no encoder to judge: no arm is finished with these parameters. Give one with "
-            "`--params evaluation.encoder=<folder, file of weights, timm:<name> or random:<name>>`, or run the "
-            "whole job first."
-        )
     data = _Data(
         annotations,
         _open(target_manifest, annotations.train, images=images, detection=detection),
@@ -94,15 +75,15 @@ def detect(
     records: list[dict[str, Any]] = []
     curves: list[pd.DataFrame] = []
     rows: list[GalleryRow] = []
-    for arm, seed, encoder in encoders:
+    for seed, encoder in encoders.items():
         found, curve = _train_and_find(data, encoder, arm=arm, seed=seed, detection=detection, runtime=runtime)
         scores = score_records(found, [annotations.test[str(key)] for key in data.test.keys])
         for record in scores:
             LOGGER.info("%s, seed %d: %s %.3f (%s)", arm, seed, record["metric"], record["value"], record["protocol"])
-        records += [{"arm": arm, "seed": seed, **record} for record in scores]
+        records += [{"arm": arm, "seed": seed, **identify(encoder), **record} for record in scores]
         curves.append(curve.assign(arm=arm, seed=seed))
         rows += _draw(data, found, title=f"{arm}, seed {seed}", count=detection.pictures)
-    return records, pd.concat(curves, ignore_index=True), draw_gallery(rows)
+    return records, pd.concat(curves, ignore_index=True), add_legend(draw_gallery(rows), LEGEND)
 
 
 def _open(
@@ -133,7 +114,7 @@ def _train_and_find(
         view=data.view,
         settings=settings,
         seed=detection.seed,
-        workdir=work_directory() / f"{arm}-{seed}",
+        workdir=work_directory() / f"seed-{seed}",
         frozen=detection.frozen,
         width=detection.width,
         nms_iou=detection.nms_iou,
@@ -156,7 +137,7 @@ def _draw(data: _Data, found: list[Found], *, title: str, count: int) -> list[Ga
             data.test[row], data.annotations.test[key], found[row], classes=data.annotations.classes, side=_TILE
         )
         tiles.append(
-            Tile(key, encode_tile(picture, side=_TILE), alt=f"Test image {key}: true boxes blue, found orange")
+            Tile(key, encode_tile(picture, side=_TILE), alt=f"Test image {key}: true boxes blue, predicted orange")
         )
     starts = range(0, len(tiles), _TILES_IN_A_ROW)
     return [GalleryRow(title, (TileGroup(title, tuple(tiles[first : first + _TILES_IN_A_ROW])),)) for first in starts]

@@ -1,31 +1,16 @@
 """The pipeline `detection`: what encoders are worth where objects are to be found, run beside the stages."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
-from simcore.parameters import GIVEN_ENCODER
-from simcore.pipelines.arms import ARMS
-from simcore.pipelines.detection.nodes import detect
+from simcore.pipelines.detection.nodes import detect_arm
+from simcore.pipelines.evaluation.encoders import for_encoders
 
 
 def create_pipeline() -> Pipeline:
-    """Return the pipeline: one detector an encoder, the given one or those that the arms have left."""
-    return Pipeline(
-        [
-            Node(
-                detect,
-                inputs=[
-                    "target_manifest",
-                    "params:images",
-                    "params:detection",
-                    GIVEN_ENCODER,
-                    "params:evaluation.architecture",
-                    "params:pretraining.backbone",
-                    "params:runtime",
-                    *(f"detection_encoders_{arm}" for arm in ARMS),
-                ],
-                outputs=["detection_metrics", "detection_curves", "detection_pictures"],
-                name="detect",
-                tags="gpu",
-            )
-        ]
+    """Return the pipeline: a node an arm, or one for the encoder that `evaluation.encoder` gives."""
+    return for_encoders(
+        detect_arm,
+        name="detect",
+        inputs=["encoders", "target_manifest", "params:images", "params:detection", "params:runtime"],
+        outputs=["metrics_detection_{arm}", "detection_curves_{arm}", "detection_pictures_{arm}"],
     )

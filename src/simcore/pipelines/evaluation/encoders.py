@@ -6,9 +6,9 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from simcore.parameters import GIVEN_ENCODER
-from simcore.pipelines.arms import ARMS, GIVEN, for_arm
+from simcore.pipelines.arms import GIVEN, arms, for_arm
 from simcore.pipelines.evaluation.loading import load_encoder_given
-from simcore.reuse.reading import wanted_only_if
+from simcore.reuse.reading import Condition, wanted_only_if
 
 
 def in_namespace(
@@ -26,7 +26,9 @@ def in_namespace(
     """
     made = [output.format(arm=arm) for output in outputs]
     read = [each.format(arm=arm) for each in inputs]
-    marked = wanted_only_if(for_arm(function, arm), parameter=GIVEN_ENCODER, field="spec", given=arm == GIVEN)
+    marked = wanted_only_if(
+        for_arm(function, arm), Condition(GIVEN_ENCODER, "spec", "given" if arm == GIVEN else "missing")
+    )
     node = Node(marked, inputs=read, outputs=made if len(made) > 1 else made[0], name=name, tags=tags)
     return Pipeline(
         [node],
@@ -55,10 +57,19 @@ def create_given() -> Pipeline:
 
 
 def for_encoders(
-    function: Callable[..., Any], *, name: str, inputs: Sequence[str], outputs: Sequence[str], tags: str = "gpu"
+    function: Callable[..., Any],
+    *,
+    name: str,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    tags: str = "gpu",
+    study: str | None = None,
 ) -> Pipeline:
-    """Return the node for every arm and for the given encoder; see `in_namespace`."""
+    """Return the node for every arm that is compared, or of a study, and for the given encoder; see `in_namespace`."""
     return sum(
-        (in_namespace(function, arm, name=name, inputs=inputs, outputs=outputs, tags=tags) for arm in (*ARMS, GIVEN)),
+        (
+            in_namespace(function, arm, name=name, inputs=inputs, outputs=outputs, tags=tags)
+            for arm in (*arms(study), GIVEN)
+        ),
         create_given(),
     )

@@ -1,13 +1,14 @@
 """Linear evaluation under augmentation, as nodes ask for it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from simcore.backbones import Encoder
-from simcore.evaluation import LINEAR, Outcome, Sight, train_and_judge
+from simcore.evaluation import LINEAR, Outcome, Sight, headline_metrics, train_and_judge
 from simcore.images import ImageStore
 from simcore.parameters import MACHINE_FIELDS, ImageParameters, LinearParameters, RuntimeParameters
 from simcore.tracking import reporter
+from simcore.training import Reporter
 from simcore.workspace import work_directory
 
 
@@ -34,6 +35,7 @@ def judge_augmented(
     arm: str,
     encoder_seed: int,
     seed: int,
+    sources: Iterable[str],
 ) -> Callable[[], list[Outcome]]:
     """Return what trains a linear layer under augmentation when it is called: an outcome for each protocol.
 
@@ -49,11 +51,16 @@ def judge_augmented(
         arm: Whose encoder it is, for the curves.
         encoder_seed: Its seed, likewise.
         seed: Of the evaluation.
+        sources: What the test images are from, which decides by which accuracy `published` chooses.
     """
     recipe = replace(
         LINEAR, epochs=linear.epochs, batch_size=linear.batch_size, learning_rates=tuple(sorted(linear.learning_rates))
     )
     workdir = work_directory() / evaluation / f"seed-{encoder_seed}"
+    metric = headline_metrics([evaluation], sources=sources)[evaluation]
+
+    def make_reporter(training: str) -> Reporter:
+        return reporter(arm=arm, seed=encoder_seed, prefix=f"{evaluation}/{training}/")
 
     def judge() -> list[Outcome]:
         return [
@@ -68,7 +75,8 @@ def judge_augmented(
                 evaluation=evaluation,
                 seed=seed,
                 workdir=workdir / protocol,
-                reporter=reporter(arm=arm, seed=encoder_seed, prefix=f"{evaluation}/{protocol}/"),
+                metric=metric,
+                make_reporter=make_reporter,
             )
             for protocol in linear.protocols
         ]

@@ -1,9 +1,12 @@
-"""The node that loads a given encoder."""
+"""The node that loads a given encoder, and what records say of it."""
 
+from dataclasses import replace
 from typing import Any
 
 from simcore.backbones import Encoder
 from simcore.pipelines.given import load_given
+
+_SPEC = "given"
 
 
 def load_encoder_given(
@@ -15,4 +18,14 @@ def load_encoder_given(
     """
     assert spec is not None  # without one nobody reads what this node makes
     encoder = load_given(spec, of_files=architecture or backbone, image_size=image_size["image_size"])
-    return {encoder.card.seed: encoder}
+    card = replace(encoder.card, settings={**encoder.card.settings, _SPEC: spec})
+    return {card.seed: replace(encoder, card=card)}
+
+
+def identify(encoder: Encoder) -> dict[str, str]:
+    """Return what the records of a given encoder say of it: `encoder`, as it was given, and its `fingerprint`.
+
+    Arms are known by their names: theirs say nothing of it.
+    """
+    spec = encoder.card.settings.get(_SPEC)
+    return {} if spec is None else {"encoder": str(spec), "fingerprint": encoder.fingerprint}

@@ -21,6 +21,7 @@ from simcore.evaluation import (
 from simcore.evaluation.tables import Found, confusion_table, per_class_table
 from simcore.images import ImageStore
 from simcore.parameters import (
+    ComparisonParameters,
     ImageParameters,
     KnnParameters,
     LinearParameters,
@@ -28,8 +29,15 @@ from simcore.parameters import (
     RuntimeParameters,
 )
 from simcore.pipelines.arms import GIVEN
-from simcore.pipelines.evaluation.labels import classes_of, parts
+from simcore.pipelines.evaluation.labels import (
+    classes_of,
+    mark_drawn_test,
+    parts,
+    warn_of_drawn_test,
+    why_without_labels,
+)
 from simcore.pipelines.evaluation.linear import judge_augmented
+from simcore.pipelines.evaluation.loading import identify
 
 LOGGER = logging.getLogger(__name__)
 
@@ -54,8 +62,9 @@ class _Settings:
 
 @dataclass(frozen=True, eq=False)
 class _Target:
-    """The target's images; without labels or test images `classes` is None, and all that is said needs no labels."""
+    """The target's images; where labels tell nothing `classes` is None, and all that is said needs no labels."""
 
+    manifest: pd.DataFrame
     train: ImageStore
     test: ImageStore | None
     classes: tuple[str, ...] | None
@@ -63,10 +72,11 @@ class _Target:
     @classmethod
     def open(cls, target: pd.DataFrame, *, images: ImageParameters, labelled: bool) -> "_Target":
         train, test = parts(target)
-        if not labelled and (target["label"].isna().any() or test.empty):
-            return cls(ImageStore(train, cache_gib=images.cache_gib), None, None)
+        if not labelled and why_without_labels(target) is not None:
+            return cls(target, ImageStore(train, cache_gib=images.cache_gib), None, None)
         classes = classes_of(target)
-        return cls(ImageStore(train, cache_gib=images.cache_gib), ImageStore(test, cache_gib=images.cache_gib), classes)
+        train_store, test_store = (ImageStore(part, cache_gib=images.cache_gib) for part in (train, test))
+        return cls(target, train_store, test_store, classes)
 
 
 def _measure(
@@ -82,7 +92,7 @@ def _measure(
         represent: Makes features of images.
         target: The images.
         settings: What is measured.
-        linear: Evaluates a linear layer in another way than on the features.
+        linear: Evaluates a linear layer under augmentation, which leads; that on the features stands beside it.
     """
     train = represent(target.train)
     if target.test is None or target.classes is None:
@@ -90,12 +100,12 @@ def _measure(
     test = represent(target.test)
     labelled = (train, target.train.labels, test, target.test.labels)
     cached = settings.linear.model_dump(include={"epochs", "batch_size", "learning_rates"})
-    outcomes = (
-        list(linear())
-        if linear is not None
-        else [linear_probe(*labelled, classes=target.classes, seed=settings.seed, device=settings.device, **cached)]
+    outcomes = [] if linear is None else list(linear())
+    outcomes.append(
+        linear_probe(*labelled, classes=target.classes, seed=settings.seed, device=settings.device, **cached)
     )
     outcomes += knn(*labelled, classes=target.classes, ks=settings.knn.neighbours, device=settings.device)
+    outcomes = [mark_drawn_test(outcome, target.manifest) for outcome in outcomes]
     return outcomes, [record for outcome in outcomes for record in outcome.records()] + label_free_records(test)
 
 
@@ -130,9 +140,10 @@ def _evaluate(
                 arm=arm,
                 encoder_seed=seed,
                 seed=settings.seed,
+                sources=parts(target.manifest)[1]["source"].unique(),
             )
         outcomes, measured = _measure(_encode(encoder, settings), target, settings, linear=linear)
-        records += [{"arm": arm, "seed": seed, **record} for record in measured]
+        records += [{"arm": arm, "seed": seed, **identify(encoder), **record} for record in measured]
         found += [(arm, seed, outcome) for outcome in outcomes]
     tell(records)
     return records, per_class_table(found), confusion_table(found)
@@ -165,10 +176,12 @@ def evaluate_arm(
 ) -> tuple[Records, pd.DataFrame, pd.DataFrame]:
     """Return the metric records of an arm, one encoder a seed, with its accuracy by class and its confusions.
 
-    A target without labels or without test images gets measures that need none, unless an encoder was given to be
-    evaluated: then that is an error.
+    A target without labels, without test images or of one class gets measures that need no labels, unless an encoder
+    was given to be evaluated: then that is an error.
     """
     settings = _settings(linear, neighbours, seed, images, runtime)
+    if arm == GIVEN:
+        warn_of_drawn_test(target_manifest)
     target = _Target.open(target_manifest, images=images, labelled=arm == GIVEN)
     return _evaluate(encoders, target, settings, arm=arm)
 
@@ -189,23 +202,28 @@ def evaluate_references(
     neighbours: Any,
     seed: int,
     pretraining: PretrainingParameters,
+    comparison: ComparisonParameters,
     runtime: RuntimeParameters,
 ) -> Records:
     """Return the same records for raw pixels and for the arms' encoder before any training.
 
-    Pixels have no encoder that sees crops: under augmentation they are left without a linear layer.
+    Pixels have no encoder that sees crops: they have a linear layer on the cached features alone. What is to be said of
+    the target once, for all arms, is said here.
     """
     side = image_size["image_size"]
     settings = _settings(linear, neighbours, seed, images, runtime)
+    warn_of_drawn_test(target_manifest)
+    why = why_without_labels(target_manifest)
+    if why is not None:
+        LOGGER.warning("%s: no accuracy is measured, only what needs no labels.", why)
     target = _Target.open(target_manifest, images=images, labelled=False)
 
     def pixels(store: ImageStore) -> np.ndarray:
         return pixel_features(store, image_size=side, resize_ratio=images.eval_resize_ratio)
 
-    left_out = list if settings.linear.features == "augmented" else None
-    _, measured = _measure(pixels, target, settings, linear=left_out)
+    _, measured = _measure(pixels, target, settings)
     records = [{"arm": "pixels", "seed": None, **record} for record in measured]
     untrained = {
-        each: create_random_encoder(pretraining.backbone, image_size=side, seed=each) for each in pretraining.seeds
+        each: create_random_encoder(pretraining.backbone, image_size=side, seed=each) for each in comparison.seeds
     }
     return records + _evaluate(untrained, target, settings, arm="random_network")[0]

@@ -3,17 +3,17 @@
 from kedro.pipeline import Node, Pipeline
 
 from simcore.parameters import GIVEN_ENCODER
-from simcore.pipelines.arms import ARMS, GIVEN
+from simcore.pipelines.arms import COMPARISON, GIVEN, arms
 from simcore.pipelines.evaluation.drawing import draw_confusion
 from simcore.pipelines.evaluation.encoders import for_encoders, in_namespace
 from simcore.pipelines.evaluation.nodes import evaluate_arm, evaluate_references
-from simcore.reuse.reading import wanted_only_if
+from simcore.reuse.reading import Condition, wanted_only_if
 
 # One by one: another `evaluation.encoder` re-makes nothing of the arms.
 SETTINGS = ("params:images", "params:evaluation.linear", "params:evaluation.knn", "params:evaluation.seed")
 
 
-def create_pipeline() -> Pipeline:
+def create_pipeline(study: str | None = None) -> Pipeline:
     """Return the stage.
 
     By itself it evaluates the arms and the references, or the encoder that `evaluation.encoder` gives, without needing
@@ -24,6 +24,7 @@ def create_pipeline() -> Pipeline:
         name="evaluate",
         inputs=["encoders", "target_manifest", *SETTINGS, "params:runtime"],
         outputs=["metrics_{arm}", "per_class_{arm}", "confusion_{arm}"],
+        study=study,
     )
     draw = sum(
         (
@@ -35,13 +36,13 @@ def create_pipeline() -> Pipeline:
                 outputs=["figure_confusion_{arm}"],
                 tags="cpu",
             )
-            for arm in (*ARMS, GIVEN)
+            for arm in (*arms(study), GIVEN)
         ),
         Pipeline([]),
     )
     references = Node(
-        wanted_only_if(evaluate_references, parameter=GIVEN_ENCODER, field="spec", given=False),
-        inputs=["target_manifest", "image_size", *SETTINGS, "params:pretraining", "params:runtime"],
+        wanted_only_if(evaluate_references, Condition(GIVEN_ENCODER, "spec", "missing")),
+        inputs=["target_manifest", "image_size", *SETTINGS, "params:pretraining", COMPARISON, "params:runtime"],
         outputs="metrics_references",
         name="evaluate_references",
         tags="gpu",

@@ -18,7 +18,7 @@ from simcore.exporting import (
     write_tar,
 )
 from simcore.parameters import ExportParameters, PretrainingParameters
-from simcore.pipelines.arms import ARMS
+from simcore.pipelines.arms import arms
 from simcore.pipelines.export.images import Made, chosen_images, stored_path
 
 LOGGER = logging.getLogger(__name__)
@@ -27,7 +27,12 @@ IMAGES = "images"
 LIST = "images.csv"
 ENCODERS = "encoders"
 
-_STORED = {"retrieval": "retrieval_encoder", **{arm: f"{arm}.encoders" for arm in ARMS}}
+
+def _stored(made: Made) -> dict[str, str]:
+    """Return the datasets of the encoders that can be exported, by name: those compared, and all that were made."""
+    ending = ".encoders"
+    names = [*arms(), *sorted(name.removesuffix(ending) for name in made if name.endswith(ending))]
+    return {"retrieval": "retrieval_encoder", **{name: name + ending for name in names}}
 
 
 def export_artefacts(made: Made, pretraining: PretrainingParameters, export: ExportParameters) -> dict[str, Any]:
@@ -85,22 +90,24 @@ def _encoder_names(made: Made, export: ExportParameters) -> list[str]:
     """Return which encoders are exported; `all` are those that there are."""
     if export.encoders == ("none",):
         return []
+    stored = _stored(made)
     if export.encoders == ("all",):
-        return [name for name, dataset in _STORED.items() if dataset in made]
-    unknown = [name for name in export.encoders if name not in _STORED]
+        return [name for name, dataset in stored.items() if dataset in made]
+    unknown = [name for name in export.encoders if name not in stored]
     if unknown:
         raise InputError(
-            f"`export.encoders` names {unknown[0]!r}; allowed are all, none, and {', '.join(_STORED)}, joined by '+'."
+            f"`export.encoders` names {unknown[0]!r}; allowed are all, none, and {', '.join(stored)}, joined by '+'."
         )
     for name in export.encoders:
-        stored_path(made, _STORED[name])
+        stored_path(made, stored[name])
     return list(dict.fromkeys(export.encoders))
 
 
 def _stored_encoders(made: Made, names: list[str]) -> Iterator[tuple[str, Path]]:
     """Yield the name and the folder of every encoder: one for retrieval, one an arm and seed."""
+    stored = _stored(made)
     for name in names:
-        path = stored_path(made, _STORED[name])
+        path = stored_path(made, stored[name])
         if name == "retrieval":
             yield name, path
             continue

@@ -1,6 +1,8 @@
 """Nodes of the stage `ingestion`: from folders to manifests."""
 
+import logging
 import math
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,8 +10,10 @@ from typing import Any
 import pandas as pd
 
 from simcore.backbones import check_backbone, patch_size
+from simcore.errors import InputError
 from simcore.images import ImageStore, Settings, choose_image_size, ingest_files
 from simcore.parameters import (
+    ComparisonParameters,
     ImageParameters,
     OpensetParameters,
     PretrainingParameters,
@@ -17,10 +21,14 @@ from simcore.parameters import (
     RuntimeParameters,
     TargetParameters,
 )
-from simcore.pipelines.arms import ARMS
 from simcore.pipelines.given import given_architecture
 from simcore.pipelines.recipe import Recipe, view_area
 from simcore.workspace import work_directory
+
+LOGGER = logging.getLogger(__name__)
+
+# Arms that the time budget counts, whichever are compared: another arm may not change the size, and so all others.
+_COUNTED_ARMS = 3
 
 
 def ingest_target(target: TargetParameters) -> tuple[Path, Path, list[dict[str, Any]]]:
@@ -66,27 +74,49 @@ def _architectures(retrieval: RetrievalParameters, pretraining: PretrainingParam
     return {given_architecture(retrieval.encoder, of_files=retrieval.backbone), pretraining.backbone}
 
 
+def _count_visits(run: Recipe, *, sources: Iterable[str]) -> float:
+    """Return how many whole images a training sees.
+
+    Raises:
+        InputError: The images do not suffice for it; names stage and sources.
+    """
+    n = run.n_images
+    try:
+        return view_area(run.training) * run.settings.resolved_steps(n) * run.settings.resolved_batch_size(n)
+    except InputError as error:
+        stage = "retrieval" if run.purpose == "retrieval" else "pretraining"
+        named = ", ".join(f"`{source}`" for source in sources)
+        raise InputError(f"In `{stage}.optimisation`, for the train images of {named}: {error}") from error
+
+
 def decide_image_size(
     target_manifest: pd.DataFrame,
     images: ImageParameters,
     retrieval: RetrievalParameters,
     pretraining: PretrainingParameters,
+    comparison: ComparisonParameters,
     runtime: RuntimeParameters,
 ) -> dict[str, Any]:
     """Return the side at which all images are used, and why; and whether X is all grey, which decides the views.
 
     The sizes of the coresets are not known yet: every arm is counted with as many steps as on X alone, unless the
-    parameters say how many.
+    parameters say how many. Where the size is given, trainings that these images do not suffice for stop nothing here:
+    it may be that a given encoder is to be evaluated, and nothing trained.
     """
     train = target_manifest[target_manifest["split"] == "train"].reset_index(drop=True)
     known: dict[str, Any] = {"runtime": runtime, "image_size": 1, "grey": False, "n_target": len(train)}
-    runs = [Recipe(training=pretraining, purpose="target", **known)] * (len(ARMS) * len(pretraining.seeds))
+    runs = [Recipe(training=pretraining, purpose="target", **known)] * (_COUNTED_ARMS * len(comparison.seeds))
     if retrieval.encoder is None:
         runs.append(Recipe(training=retrieval, purpose="retrieval", **known))
-    visits = 0.0
-    for run in runs:
-        n = run.n_images
-        visits += view_area(run.training) * run.settings.resolved_steps(n) * run.settings.resolved_batch_size(n)
+    visits: int | None = None
+    try:
+        visits = round(sum(_count_visits(run, sources=train["source"].unique()) for run in runs))
+    except InputError as error:
+        if images.image_size == "auto":
+            raise InputError(
+                f"{error} Where nothing is to be trained, give the size: `images.image_size=<pixels>`."
+            ) from error
+        LOGGER.warning("%s Nothing can be trained so; a given encoder can be evaluated.", error)
     architectures = _architectures(retrieval, pretraining)
     if images.image_size != "auto":
         for name in architectures:
@@ -97,7 +127,7 @@ def decide_image_size(
         requested=images.image_size,
         time_budget_minutes=images.time_budget_minutes,
         images_per_second_at_32=images.images_per_second_at_32,
-        image_visits=round(visits),
+        image_visits=visits,
         patch=math.lcm(*patches) if patches else None,
     )
     for name in architectures:

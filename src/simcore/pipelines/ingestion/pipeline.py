@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from simcore.pipelines.arms import COMPARISON
 from simcore.pipelines.ingestion.nodes import decide_image_size, ingest_openset, ingest_target
 
 
@@ -30,6 +31,7 @@ def create_pipeline() -> Pipeline:
                     "params:images",
                     "params:retrieval",
                     "params:pretraining",
+                    COMPARISON,
                     "params:runtime",
                 ],
                 outputs="image_size",

@@ -10,6 +10,8 @@ from simcore.devices import choose_device
 from simcore.exporting.lists import read_list, resolve_list
 from simcore.images import ImageStore
 from simcore.parameters import (
+    ArmParameters,
+    ComparisonParameters,
     ImageParameters,
     PlanParameters,
     PretrainingParameters,
@@ -17,8 +19,9 @@ from simcore.parameters import (
     RuntimeParameters,
     SelectionParameters,
 )
-from simcore.pipelines.arms import ARMS
+from simcore.pipelines.arms import SELECTED
 from simcore.pipelines.plan.table import ALONE, Probe, cost_row, format_plan, ratios
+from simcore.pipelines.pretraining.nodes import PURPOSES
 from simcore.pipelines.recipe import Recipe
 from simcore.selection import budget_in_images
 from simcore.training.planner import measure_speed
@@ -38,6 +41,8 @@ def plan_costs(
     selection: SelectionParameters,
     pretraining: PretrainingParameters,
     plan: PlanParameters,
+    comparison: ComparisonParameters,
+    arms: dict[str, Any],
     runtime: RuntimeParameters,
 ) -> pd.DataFrame:
     """Return what every training will cost, one row each; also printed.
@@ -47,11 +52,17 @@ def plan_costs(
     """
     train = target_manifest[target_manifest["split"] == "train"]
     pool = openset_manifest[openset_manifest["split"] == "train"]
+    described = {name: ArmParameters.model_validate(values) for name, values in arms.items()}
     if pretraining.coreset is None:
-        size = _coreset_size(coreset, certificate, selection=selection, n_openset=len(pool), n_target=len(train))
+        selected = _coreset_size(coreset, certificate, selection=selection, n_openset=len(pool), n_target=len(train))
     else:
         given = resolve_list(read_list(pretraining.coreset), openset_manifest, path=pretraining.coreset)
-        size = ArmSize(len(given), exact=True, reason="the given list")
+        selected = ArmSize(len(given), exact=True, reason="the given list")
+    sizes = {
+        name: selected if name == SELECTED else _arm_size(settings, pool, len(train), selection=selection)
+        for name, settings in described.items()
+    }
+    sizes |= {name: sizes[settings.size_of] for name, settings in described.items() if settings.size_of is not None}
     store = ImageStore(train, side=2 * image_size["image_size"], cache_gib=images.cache_gib)
     common: dict[str, Any] = {
         "runtime": runtime,
@@ -65,10 +76,21 @@ def plan_costs(
         probes["retrieval"] = _measure(recipe, store, plan)
         rows.append(cost_row("retrieval", recipe, costliest=recipe, size=ALONE, runs=1, probe=probes["retrieval"]))
     probes["pretraining"] = _measure(Recipe(training=pretraining, purpose="target", **common), store, plan)
-    for arm in ARMS:
-        recipe, costliest, arm_size = _plan_arm(arm, size, pretraining=pretraining, common=common)
-        runs, probe = len(pretraining.seeds), probes["pretraining"]
-        row = cost_row(arm, recipe, costliest=costliest, size=arm_size, runs=runs, probe=probe)
+    equal = comparison.fairness == "equal_compute" and pretraining.optimisation.steps is None
+    for arm in comparison.arms:
+        settings = described[arm]
+        like = settings.steps_of or (SELECTED if equal else None)
+        recipe, costliest, bounded = _plan_arm(
+            settings, sizes[arm], None if like is None else sizes[like], pretraining=pretraining, common=common
+        )
+        row = cost_row(
+            arm,
+            recipe,
+            costliest=costliest,
+            size=bounded,
+            runs=len(comparison.seeds),
+            probe=probes["pretraining"],
+        )
         rows.append(row | ratios(recipe, target_manifest, pool, retrieval=retrieval, selection=selection))
     table = pd.DataFrame(rows)
     for name, probe in probes.items():
@@ -99,25 +121,59 @@ def _coreset_size(
     return coreset_size(budget=budget, n_openset=n_openset, tau=selection.tau)
 
 
+def _arm_size(settings: ArmParameters, pool: pd.DataFrame, n_target: int, *, selection: SelectionParameters) -> ArmSize:
+    """Return how many images of the open-set an arm has, as far as that is known before anything is selected."""
+    if settings.openset == "none":
+        return ALONE if settings.target else ArmSize(0, exact=True, reason="nothing")
+    if settings.openset == "all":
+        return ArmSize(len(pool), exact=True, reason="the whole open-set")
+    if settings.openset == "labels":
+        return ArmSize(len(pool), exact=False, reason="the whole open-set; its labels decide")
+    chosen = settings.selection(selection)
+    if settings.ratio is not None:
+        return ArmSize(int(settings.ratio * len(pool)), exact=True, reason=f"{settings.ratio:.2%} of the open-set")
+    budget = budget_in_images(chosen.budget, n_openset=len(pool), n_target=n_target)
+    return coreset_size(budget=budget, n_openset=len(pool), tau=chosen.tau)
+
+
 def _plan_arm(
-    arm: str, size: ArmSize, *, pretraining: PretrainingParameters, common: dict[str, Any]
+    settings: ArmParameters,
+    size: ArmSize,
+    like: ArmSize | None,
+    *,
+    pretraining: PretrainingParameters,
+    common: dict[str, Any],
 ) -> tuple[Recipe, Recipe, ArmSize]:
-    """Return the arm's recipe, the one that bounds its cost, and what is known of its size."""
+    """Return the arm's recipe, the one that bounds its cost, and what is known of its size.
+
+    Args:
+        settings: Parameters of the arm.
+        size: Images of the open-set in it.
+        like: Size of the arm of which it takes the steps, if it does.
+        pretraining: Parameters of the training.
+        common: What all recipes share.
+    """
     by_rule = pretraining.optimisation.epochs == "paper"
-    recipe, costliest = (
-        Recipe(training=pretraining, purpose="coreset", n_selected=n_selected, **common)
-        for n_selected in (size.n_selected, costliest_size(size) if by_rule else size.n_selected)
+    purpose = PURPOSES[settings.openset]
+    n_x = common["n_target"]
+
+    def recipe(n_selected: int) -> Recipe:
+        known = {**common, "n_target": n_x if settings.target else 0, "n_shared": n_x}
+        return Recipe(training=pretraining, purpose=purpose, n_selected=n_selected, **known)
+
+    def length(n_selected: int) -> int:
+        longer = Recipe(training=pretraining, purpose="coreset", n_selected=n_selected, **common)
+        return longer.settings.resolved_steps(longer.n_images)
+
+    if like is None:
+        worst = costliest_size(size) if by_rule and purpose == "coreset" else size.n_selected
+        return recipe(size.n_selected), recipe(worst), size
+    matched, worst_matched = (
+        replace(recipe(size.n_selected), matched_steps=length(n))
+        for n in (like.n_selected, costliest_size(like) if by_rule else like.n_selected)
     )
-    if arm != "x":
-        return recipe, costliest, size
-    alone = Recipe(training=pretraining, purpose="target", **common)
-    if not pretraining.match_iterations:
-        return alone, alone, ALONE
-    matched = replace(ALONE, exact=size.exact, reason=size.reason)
-    longest, costliest = (
-        replace(alone, matched_steps=longer.settings.resolved_steps(longer.n_images)) for longer in (recipe, costliest)
-    )
-    return longest, costliest, matched
+    exact = size.exact and like.exact
+    return matched, worst_matched, replace(size, exact=exact, reason=size.reason if size.n_selected else like.reason)
 
 
 def _measure(recipe: Recipe, store: ImageStore, plan: PlanParameters) -> Probe:

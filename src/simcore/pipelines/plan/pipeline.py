@@ -4,7 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from simcore.pipelines.plan.nodes import plan_costs
 
-GROUPS = ("images", "retrieval", "selection", "pretraining", "plan", "runtime")
+GROUPS = ("images", "retrieval", "selection", "pretraining", "plan", "comparison", "arms", "runtime")
 
 
 def create_pipeline() -> Pipeline:

@@ -1,6 +1,6 @@
 """Nodes of the stage `pretraining`: one arm's training set, and its encoders, one a seed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,55 +12,105 @@ from simcore.backbones import Encoder
 from simcore.errors import InputError
 from simcore.images import ImageStore
 from simcore.parameters import (
+    ArmParameters,
     ClusteringParameters,
+    ComparisonParameters,
     EmbeddingParameters,
     ImageParameters,
     PretrainingParameters,
     RuntimeParameters,
     SelectionParameters,
 )
+from simcore.pipelines.arms import SELECTED
 from simcore.pipelines.pretraining.reselection import plan_reselections
 from simcore.pipelines.pretraining.training_sets import check_given, is_target, join, target_part
 from simcore.pipelines.recipe import Recipe
 from simcore.pipelines.training import make_probe, train_encoder
-from simcore.reuse.reading import reads_only_if
 from simcore.tracking import reporter
 from simcore.training import Renewal
+from simcore.training.epochs import Purpose
 
 Trained = tuple[dict[int, Encoder], pd.DataFrame]
 
+PURPOSES: dict[str, Purpose] = {
+    "none": "target",
+    "all": "openset",
+    "random": "coreset",
+    "coreset": "coreset",
+    "labels": "coreset",
+}
+"""What the paper's rules call a training, by the part of the open-set that an arm takes."""
+
 
 def take_target(target_manifest: pd.DataFrame) -> pd.DataFrame:
-    """Return the training set of the arm X: the target's training images."""
+    """Return the training set of an arm without the open-set: the target's training images."""
     return target_part(target_manifest)
 
 
-def join_coreset(target_manifest: pd.DataFrame, openset_manifest: pd.DataFrame, coreset: pd.DataFrame) -> pd.DataFrame:
-    """Return the training set of an arm X + coreset."""
-    return join(target_manifest, openset_manifest, coreset["key"])
+def join_openset(
+    target_manifest: pd.DataFrame,
+    openset_manifest: pd.DataFrame,
+    excluded: pd.DataFrame | None,
+    settings: ArmParameters,
+) -> pd.DataFrame:
+    """Return the training set of an arm with all of the open-set but what is excluded."""
+    if excluded is None:
+        raise InputError("An arm with all of the open-set needs the stage `selection`, which says what is excluded.")
+    allowed = openset_manifest.loc[~openset_manifest["key"].isin(excluded["key"]), "key"]
+    return _join(target_manifest, openset_manifest, allowed, settings)
+
+
+def join_coreset(
+    target_manifest: pd.DataFrame, openset_manifest: pd.DataFrame, coreset: pd.DataFrame, settings: ArmParameters
+) -> pd.DataFrame:
+    """Return the training set of an arm with a part of the open-set."""
+    return _join(target_manifest, openset_manifest, coreset["key"], settings)
+
+
+def _join(
+    target_manifest: pd.DataFrame, openset_manifest: pd.DataFrame, keys: pd.Series, settings: ArmParameters
+) -> pd.DataFrame:
+    joined = join(target_manifest, openset_manifest, keys)
+    return joined if settings.target else joined[~is_target(joined)].reset_index(drop=True)
 
 
 def plan_arm(
     training_set: pd.DataFrame,
+    target_manifest: pd.DataFrame,
     *,
     image_size: dict[str, Any],
     pretraining: PretrainingParameters,
     runtime: RuntimeParameters,
-    matched_steps: int | None = None,
+    settings: ArmParameters,
+    matched: pd.DataFrame | None = None,
 ) -> Recipe:
-    """Return the recipe of an arm with that training set."""
+    """Return the recipe of an arm with that training set.
+
+    Args:
+        training_set: Its images.
+        target_manifest: The target; no arm takes larger batches than fit X.
+        image_size: Side of the images.
+        pretraining: Parameters of the training.
+        runtime: Parameters of the machine.
+        settings: Parameters of the arm.
+        matched: The coreset of the arm of which it takes the steps.
+    """
     n_target = int(is_target(training_set).sum())
-    n_selected = len(training_set) - n_target
-    return Recipe(
+    n_x = len(target_part(target_manifest))
+    recipe = Recipe(
         training=pretraining,
         runtime=runtime,
-        purpose="coreset" if n_selected else "target",
+        purpose=PURPOSES[settings.openset],
         image_size=image_size["image_size"],
         grey=image_size["grey"],
         n_target=n_target,
-        n_selected=n_selected,
-        matched_steps=matched_steps,
+        n_selected=len(training_set) - n_target,
+        n_shared=n_x,
     )
+    if matched is None:
+        return recipe
+    other = replace(recipe, purpose="coreset", n_target=n_x, n_selected=len(matched))
+    return replace(recipe, matched_steps=other.settings.resolved_steps(other.n_images))
 
 
 def _pretrain(
@@ -68,7 +118,7 @@ def _pretrain(
     *,
     recipe: Recipe,
     images: ImageParameters,
-    pretraining: PretrainingParameters,
+    seeds: Sequence[int],
     arm: str,
     renewal: Callable[..., Renewal] | None = None,
 ) -> Trained:
@@ -76,9 +126,10 @@ def _pretrain(
     store = ImageStore(training_set, side=2 * recipe.image_size, cache_gib=images.cache_gib)
     target = store.subset(training_set.loc[is_target(training_set), "key"])
     recipe.log()
-    probe = make_probe(target, recipe=recipe, images=images)
+    # Without X there is nothing labelled to look at.
+    probe = make_probe(target, recipe=recipe, images=images) if len(target) else None
     encoders, curves = {}, []
-    for seed in pretraining.seeds:
+    for seed in seeds:
         encoders[seed], curve = train_encoder(
             store,
             recipe=recipe,
@@ -92,79 +143,91 @@ def _pretrain(
     return encoders, pd.concat(curves, ignore_index=True)
 
 
+def _matched(
+    coreset: pd.DataFrame | None,
+    pretraining: PretrainingParameters,
+    comparison: ComparisonParameters,
+    settings: ArmParameters,
+) -> pd.DataFrame | None:
+    """Return the coreset, if the arm takes the steps of the one that trains on it."""
+    equal = comparison.fairness == "equal_compute" and pretraining.optimisation.steps is None
+    return coreset if equal or settings.steps_of is not None else None
+
+
 def pretrain_arm(
     training_set: pd.DataFrame,
+    target_manifest: pd.DataFrame,
     image_size: dict[str, Any],
     images: ImageParameters,
     pretraining: PretrainingParameters,
+    comparison: ComparisonParameters,
     runtime: RuntimeParameters,
+    settings: ArmParameters,
+    matched: pd.DataFrame | None,
     arm: str,
 ) -> Trained:
-    """Return the encoders of an arm X + open-set images by seed, and their curves."""
-    recipe = plan_arm(training_set, image_size=image_size, pretraining=pretraining, runtime=runtime)
-    return _pretrain(training_set, recipe=recipe, images=images, pretraining=pretraining, arm=arm)
+    """Return the encoders of an arm by seed, and their curves."""
+    recipe = plan_arm(
+        training_set,
+        target_manifest,
+        image_size=image_size,
+        pretraining=pretraining,
+        runtime=runtime,
+        settings=settings,
+        matched=_matched(matched, pretraining, comparison, settings),
+    )
+    return _pretrain(training_set, recipe=recipe, images=images, seeds=comparison.seeds, arm=arm)
 
 
-@reads_only_if("coreset_simcore", parameter="params:pretraining", field="match_iterations")
-def pretrain_target(
-    training_set: pd.DataFrame,
-    image_size: dict[str, Any],
-    images: ImageParameters,
-    pretraining: PretrainingParameters,
-    runtime: RuntimeParameters,
-    coreset: pd.DataFrame,
-    arm: str,
-) -> Trained:
-    """Return the encoders of the arm X by seed, and their curves.
-
-    With `pretraining.match_iterations` it trains for as many steps as the arm with the coreset; else the coreset does
-    not count.
-    """
-    settle = partial(plan_arm, image_size=image_size, pretraining=pretraining, runtime=runtime)
-    recipe = settle(training_set)
-    if pretraining.match_iterations:
-        longer = replace(recipe, purpose="coreset", n_selected=len(coreset))
-        recipe = settle(training_set, matched_steps=longer.settings.resolved_steps(longer.n_images))
-    return _pretrain(training_set, recipe=recipe, images=images, pretraining=pretraining, arm=arm)
-
-
-@reads_only_if("excluded", parameter="params:pretraining", field="reselections")
 def pretrain_coreset(
     training_set: pd.DataFrame,
     target_manifest: pd.DataFrame,
-    openset_manifest: pd.DataFrame,
-    excluded: pd.DataFrame | None,
     image_size: dict[str, Any],
     images: ImageParameters,
+    pretraining: PretrainingParameters,
+    comparison: ComparisonParameters,
+    runtime: RuntimeParameters,
+    settings: ArmParameters,
+    matched: pd.DataFrame | None,
+    openset_manifest: pd.DataFrame,
+    excluded: pd.DataFrame | None,
     embedding: EmbeddingParameters,
     clustering: ClusteringParameters,
     selection: SelectionParameters,
-    pretraining: PretrainingParameters,
-    runtime: RuntimeParameters,
     arm: str,
 ) -> Trained:
-    """Return the encoders of the arm X + coreset by seed, and their curves.
+    """Return the encoders of an arm with a coreset by seed, and their curves.
 
-    With `pretraining.reselections` the coreset is selected anew that many times during the training, again without what
-    is excluded. With `pretraining.coreset` it is that list, which the catalog gives in place of a selected one.
+    With `reselections` the coreset is selected anew that many times during the training, again without what is
+    excluded. With `pretraining.coreset` the arm `simcore` has that list, which the catalog gives in place of a selected
+    one.
     """
-    if pretraining.coreset is not None:
+    if pretraining.coreset is not None and arm == SELECTED:
         check_given(training_set, openset_manifest, pretraining.coreset)
-    recipe = plan_arm(training_set, image_size=image_size, pretraining=pretraining, runtime=runtime)
+    recipe = plan_arm(
+        training_set,
+        target_manifest,
+        image_size=image_size,
+        pretraining=pretraining,
+        runtime=runtime,
+        settings=settings,
+        matched=_matched(matched, pretraining, comparison, settings),
+    )
+    reselections = settings.reselections or pretraining.reselections
 
     def renewal(folder: Path, *, seed: int) -> Renewal:
         if excluded is None:
-            raise InputError("`pretraining.reselections` needs the stage `selection`, which says what is excluded.")
+            raise InputError("Selecting anew needs the stage `selection`, which says what is excluded.")
         allowed = openset_manifest[~openset_manifest["key"].isin(excluded["key"])].reset_index(drop=True)
         return plan_reselections(
             folder,
-            reselections=pretraining.reselections,
+            reselections=reselections,
             recipe=recipe,
             target_manifest=target_manifest,
             openset_manifest=allowed,
             images=images,
             embedding=embedding,
-            clustering=clustering,
+            clustering=settings.clustering(clustering, n_target=recipe.n_target),
             selection=selection,
             seed=seed,
         )
@@ -173,7 +236,7 @@ def pretrain_coreset(
         training_set,
         recipe=recipe,
         images=images,
-        pretraining=pretraining,
+        seeds=comparison.seeds,
         arm=arm,
-        renewal=renewal if pretraining.reselections else None,
+        renewal=renewal if reselections else None,
     )

@@ -5,59 +5,59 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from simcore.pipelines.arms import ARMS, for_arm
-from simcore.pipelines.pretraining.nodes import (
-    join_coreset,
-    pretrain_arm,
-    pretrain_coreset,
-    pretrain_target,
-    take_target,
-)
+from simcore.parameters import ArmParameters
+from simcore.pipelines.arms import COMPARISON, SELECTED, arms, for_arm
+from simcore.pipelines.pretraining.nodes import join_coreset, join_openset, pretrain_arm, pretrain_coreset, take_target
+from simcore.reuse.reading import Condition, reads_only_if
 
-TRAINING = ("image_size", "params:images", "params:pretraining", "params:runtime")
-RESELECTION = (
+TRAINING = (
     "target_manifest",
-    "openset_manifest",
-    "excluded",
     "image_size",
     "params:images",
-    "params:embedding",
-    "params:clustering",
-    "params:selection",
     "params:pretraining",
+    COMPARISON,
     "params:runtime",
+)
+RESELECTION = ("openset_manifest", "excluded", "params:embedding", "params:clustering", "params:selection")
+EQUAL_COMPUTE = (
+    Condition(COMPARISON, "fairness", "equals", "equal_compute"),
+    # Given as a number, the steps are the same for every arm already.
+    Condition("params:pretraining", "optimisation.steps", "missing"),
 )
 
 
-def _nodes(arm: str) -> list[Node]:
-    if arm == "x":
-        assemble = Node(take_target, inputs="target_manifest", outputs="training_set", name="assemble", tags="cpu")
-    else:
-        assemble = Node(
-            join_coreset,
-            inputs=["target_manifest", "openset_manifest", f"coreset_{arm}"],
-            outputs="training_set",
-            name="assemble",
-            tags="cpu",
-        )
-    own: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
-        "x": (pretrain_target, (*TRAINING, "coreset_simcore")),
-        "simcore": (pretrain_coreset, RESELECTION),
-    }
-    function, inputs = own.get(arm, (pretrain_arm, TRAINING))
-    train = Node(
-        for_arm(function, arm),
-        inputs=["training_set", *inputs],
+def _assemble(arm: str, settings: ArmParameters) -> Node:
+    function: Callable[..., Any] = take_target
+    inputs = ["target_manifest"]
+    if settings.openset == "all":
+        function, inputs = join_openset, [*inputs, "openset_manifest", "excluded", f"params:arms.{arm}"]
+    elif settings.openset != "none":
+        function, inputs = join_coreset, [*inputs, "openset_manifest", f"coreset_{arm}", f"params:arms.{arm}"]
+    return Node(function, inputs=inputs, outputs="training_set", name="assemble", tags="cpu")
+
+
+def _pretrain(arm: str, settings: ArmParameters) -> Node:
+    """Return the node that trains; it looks at the coreset of the arm whose steps it takes, where it takes them."""
+    longest = f"coreset_{settings.steps_of or SELECTED}"
+    selects = settings.openset == "coreset"
+    function = for_arm(pretrain_coreset if selects else pretrain_arm, arm)
+    if settings.steps_of is None:
+        function = reads_only_if(longest, *EQUAL_COMPUTE)(function)
+    if selects and settings.reselections is None:
+        function = reads_only_if("excluded", Condition("params:pretraining", "reselections"))(function)
+    inputs = ["training_set", *TRAINING, f"params:arms.{arm}", longest, *(RESELECTION if selects else ())]
+    return Node(
+        function,
+        inputs=inputs,
         outputs=["encoders", f"curves_{arm}"],
         name="pretrain",
         tags="gpu",
     )
-    return [assemble, train]
 
 
-def create_arm(arm: str) -> Pipeline:
+def create_arm(arm: str, settings: ArmParameters) -> Pipeline:
     """Return the arm's nodes: assemble its training set, pretrain on it."""
-    nodes = _nodes(arm)
+    nodes = [_assemble(arm, settings), _pretrain(arm, settings)]
     inputs = {name for node in nodes for name in node.inputs} - {"training_set"}
     return Pipeline(
         nodes,
@@ -68,6 +68,6 @@ def create_arm(arm: str) -> Pipeline:
     )
 
 
-def create_pipeline() -> Pipeline:
-    """Return the stage: all arms."""
-    return sum((create_arm(arm) for arm in ARMS), Pipeline([]))
+def create_pipeline(study: str | None = None) -> Pipeline:
+    """Return the stage: all arms that are compared, or those of a study."""
+    return sum((create_arm(arm, settings) for arm, settings in arms(study).items()), Pipeline([]))

@@ -4,7 +4,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,44 +14,38 @@ import plotly.graph_objects as go
 
 from simcore.embeddings import Embeddings
 from simcore.evaluation.metrics import headline_metrics
-from simcore.images import ImageStore
 from simcore.parameters import (
-    GIVEN_ENCODER,
-    ImageParameters,
     ParameterTree,
-    ReportingParameters,
     SelectionParameters,
     check_parameters,
 )
-from simcore.pipelines.arms import ARMS, GIVEN, REFERENCES
+from simcore.pipelines.arms import GIVEN, REFERENCES, SELECTED, arms
 from simcore.pipelines.audit.showing import show_pairs
+from simcore.pipelines.beside_published import beside_published
+from simcore.pipelines.reporting.pictures import DRAWN, make_galleries
 from simcore.reporting import (
-    Gallery,
-    GalleryRow,
     Report,
     Section,
     Selection,
     accuracy_figure,
     audit_section,
-    centroid_gallery,
     class_section,
     compare_arms,
+    compare_pairs,
     composition_figure,
     coreset_purity,
     coreset_shares,
     curves_figure,
     describe_data,
-    draw_gallery,
-    neighbour_gallery,
-    paired_differences,
     render_report,
-    rounds_gallery,
+    share_figure,
     state_answer,
     state_finding,
+    study_section,
     trace_figure,
 )
-from simcore.reuse.reading import reads_only_if
 from simcore.selection import Clustering
+from simcore.study import describe_terms
 
 Records = list[dict[str, Any]]
 
@@ -63,9 +57,13 @@ _SHOWN = {
     "target_embeddings": "embeddings of the target",
     "openset_embeddings": "embeddings of the open-set",
     "retrieval_encoder": "retrieval encoder",
-    **{f"{arm}.encoders": f"encoders pretrained on {arm}" for arm in ARMS},
     "comparison": "comparison table",
 }
+
+# In the order in which the nodes give them.
+DRAWN_FIGURES = ("trace", "accuracy", "composition", "sources", "curves")
+PLACED_FIGURES = ("features", "ring", "similarity")
+FIGURES = (*DRAWN_FIGURES, *PLACED_FIGURES)
 
 # What a given list stands for.
 _SELECTED = frozenset({"coreset_simcore", "trace", "certificate", "coreset_by_centroid"})
@@ -77,30 +75,39 @@ _TIMED = {
     "embedding": ("target_embeddings", "openset_embeddings"),
     "clustering": ("centroids",),
     "selection": ("coreset_by_centroid", "coreset_random"),
-    "pretraining": tuple(f"curves_{arm}" for arm in ARMS),
-    "evaluation": (*(f"metrics_{arm}" for arm in ARMS), "metrics_references"),
 }
 
 
-@reads_only_if("metrics_given", parameter=GIVEN_ENCODER, field="spec")
 def compare(
-    x: Records,
-    random: Records,
-    simcore: Records,
-    references: Records,
-    given: Records | None,
-    encoder: str | None,
     target_manifest: pd.DataFrame,
-    *beside: Records | None,
+    encoder: str | None,
+    of_references: Records,
+    of_given: Records | None,
+    beside: Records,
+    **metrics: Records,
 ) -> pd.DataFrame:
     """Return the comparison of all arms and references, with what was evaluated beside the stages and holds."""
-    of_given = given or [] if encoder is not None else []
-    records = _join([x, random, simcore, references, of_given, *beside])
+    records = _join(of_references, of_given, beside, metrics, encoder=encoder)
     return compare_arms(records, **_how_compared(records, target_manifest))
 
 
-def _join(lists: Iterable[Records | None]) -> Records:
-    return [record for each in lists for record in each or []]
+def _join(
+    of_references: Records,
+    of_given: Records | None,
+    beside: Records,
+    metrics: Mapping[str, Records],
+    *,
+    encoder: str | None,
+) -> Records:
+    given = of_given or [] if encoder is not None else []
+    return [*_of_arms("metrics", metrics), *of_references, *given, *beside]
+
+
+def _of_arms(what: str, inputs: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield what the arms, in their order, have under `<what>_<arm>`; of lists their items."""
+    for arm in arms():
+        found = inputs[f"{what}_{arm}"]
+        yield from found if isinstance(found, list) else [found]
 
 
 def _how_compared(records: Records, target_manifest: pd.DataFrame) -> dict[str, Any]:
@@ -108,7 +115,7 @@ def _how_compared(records: Records, target_manifest: pd.DataFrame) -> dict[str, 
     with_given = any(record["arm"] == GIVEN for record in records)
     test = target_manifest[target_manifest["split"] == "test"]
     return {
-        "arms": ARMS,
+        "arms": tuple(arms()),
         "references": (*REFERENCES, GIVEN) if with_given else REFERENCES,
         "headline": headline_metrics(
             dict.fromkeys(record["evaluation"] for record in records), sources=test["source"].unique()
@@ -123,70 +130,17 @@ def draw_figures(
     coreset: pd.DataFrame,
     openset_manifest: pd.DataFrame,
     selection: SelectionParameters,
-    *curves: pd.DataFrame,
-) -> tuple[go.Figure, go.Figure, go.Figure, go.Figure]:
+    **of_arms: Any,
+) -> tuple[go.Figure, ...]:
     """Return the figures of the trace, the accuracies, the coreset's composition and the training curves."""
+    stopped = certificate["stopped_by"]
     return (
-        trace_figure(trace, threshold=selection.tau, stopped=certificate["stopped_by"]),
-        accuracy_figure(comparison),
+        trace_figure(trace, threshold=selection.tau, stopped=stopped),
+        accuracy_figure(comparison, records=list(_of_arms("metrics", of_arms))),
         composition_figure(coreset_shares(coreset, openset_manifest)),
-        curves_figure(pd.concat(curves, ignore_index=True)),
+        share_figure(coreset, openset_manifest, by="source"),
+        curves_figure(pd.concat(list(_of_arms("curves", of_arms)), ignore_index=True)),
     )
-
-
-def _galleries(
-    coreset: pd.DataFrame,
-    coreset_random: pd.DataFrame,
-    *,
-    centroids: Clustering,
-    target_embeddings: Embeddings,
-    target_manifest: pd.DataFrame,
-    openset_manifest: pd.DataFrame,
-    images: ImageParameters,
-    reporting: ReportingParameters,
-) -> tuple[list[GalleryRow], list[GalleryRow], list[GalleryRow]]:
-    """Return the rows by centroid, by round, and of nearest neighbours within X."""
-    target_images = ImageStore(target_manifest[target_manifest["split"] == "train"], cache_gib=images.cache_gib)
-    shown = openset_manifest["key"].isin([*coreset["key"], *coreset_random["key"]])
-    openset_images = ImageStore(openset_manifest[shown], cache_gib=images.cache_gib)
-    keys, rows = target_embeddings.keys(), target_embeddings.to_numpy()
-    by_centroid = centroid_gallery(
-        coreset,
-        centroids=centroids.centroids,
-        target_embeddings=rows,
-        target_keys=keys,
-        target_images=target_images,
-        openset_images=openset_images,
-        n_centroids=reporting.gallery_centroids,
-        n_picks=reporting.gallery_picks,
-    )
-    by_round = rounds_gallery(coreset, openset_images=openset_images, random_keys=coreset_random["key"].to_numpy())
-    neighbours = neighbour_gallery({"nearest in X": rows}, keys=keys, images=target_images)
-    return by_centroid, by_round, neighbours
-
-
-def draw_gallery_picture(
-    coreset: pd.DataFrame,
-    coreset_random: pd.DataFrame,
-    centroids: Clustering,
-    target_embeddings: Embeddings,
-    target_manifest: pd.DataFrame,
-    openset_manifest: pd.DataFrame,
-    images: ImageParameters,
-    reporting: ReportingParameters,
-) -> bytes:
-    """Return one PNG: a row a centroid, its nearest target images beside its first picks; of a given list its picks."""
-    by_centroid, by_round, _ = _galleries(
-        coreset,
-        coreset_random,
-        centroids=centroids,
-        target_embeddings=target_embeddings,
-        target_manifest=target_manifest,
-        openset_manifest=openset_manifest,
-        images=images,
-        reporting=reporting,
-    )
-    return draw_gallery(by_centroid or by_round)  # a given list has no centroids
 
 
 def _audit(
@@ -215,7 +169,12 @@ def _command() -> str:
 
 def _stage_seconds(made: dict[str, dict[str, Any]]) -> dict[str, float]:
     """Return the seconds of each stage's nodes, once a node: its last artefact stands for it."""
-    return {stage: sum(made[name]["seconds"] for name in names if name in made) for stage, names in _TIMED.items()}
+    timed = {
+        **_TIMED,
+        "pretraining": tuple(f"curves_{arm}" for arm in arms()),
+        "evaluation": (*(f"metrics_{arm}" for arm in arms()), "metrics_references"),
+    }
+    return {stage: sum(made[name]["seconds"] for name in names if name in made) for stage, names in timed.items()}
 
 
 def _machine(made: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -228,6 +187,10 @@ def _machine(made: dict[str, dict[str, Any]]) -> dict[str, str]:
     }
 
 
+def _n_openset(arm: str, coresets: Mapping[str, pd.DataFrame], openset_manifest: pd.DataFrame) -> int:
+    return len(openset_manifest) if arms()[arm].openset == "all" else len(coresets.get(arm, ()))
+
+
 def write_report(
     made: dict[str, dict[str, Any]],
     target_manifest: pd.DataFrame,
@@ -236,7 +199,6 @@ def write_report(
     openset_rejected: pd.DataFrame,
     image_size: dict[str, Any],
     coreset: pd.DataFrame,
-    coreset_random: pd.DataFrame,
     trace: pd.DataFrame,
     certificate: dict[str, Any],
     centroids: Clustering,
@@ -244,35 +206,22 @@ def write_report(
     comparison: pd.DataFrame,
     audit_summary: Records | None,
     duplicates: pd.DataFrame | None,
-    trace_plot: go.Figure,
-    accuracy_plot: go.Figure,
-    composition_plot: go.Figure,
-    curves_plot: go.Figure,
-    classes_x: pd.DataFrame,
-    classes_random: pd.DataFrame,
-    classes_simcore: pd.DataFrame,
-    confusion_x: go.Figure,
-    confusion_random: go.Figure,
-    confusion_simcore: go.Figure,
     parameters: dict[str, Any],
-    *metrics: Records | None,
+    encoder: str | None,
+    of_references: Records,
+    of_given: Records | None,
+    beside: Records,
+    studies: dict[str, pd.DataFrame],
+    **of_arms: Any,
 ) -> str:
     """Return the report: one self-contained HTML page."""
+    coresets = {arm: of_arms[f"coreset_{arm}"] for arm in arms() if f"coreset_{arm}" in of_arms} | {SELECTED: coreset}
+    steps = {arm: int(of_arms[f"curves_{arm}"]["step"].max()) for arm in arms()}
     settings = check_parameters(parameters)
-    records = _join(metrics)
-    differences = paired_differences(records, **_how_compared(records, target_manifest))
-    findings = [state_finding(differences, against="random"), state_finding(differences, against="x")]
+    records = _join(of_references, of_given, beside, of_arms, encoder=encoder)
+    differences = compare_pairs(records, **_how_compared(records, target_manifest))
+    findings = [state_finding(differences, against=other) for other in (DRAWN, "x") if other in arms()]
     purity = coreset_purity(coreset, openset_manifest, relevant=settings.reporting.relevant_labels)
-    by_centroid, by_round, neighbours = _galleries(
-        coreset,
-        coreset_random,
-        centroids=centroids,
-        target_embeddings=target_embeddings,
-        target_manifest=target_manifest,
-        openset_manifest=openset_manifest,
-        images=settings.images,
-        reporting=settings.reporting,
-    )
     selection = Selection(
         n_picked=len(coreset),
         n_openset=len(openset_manifest),
@@ -287,14 +236,14 @@ def write_report(
         made = {name: record for name, record in made.items() if name not in _SELECTED}
     report = Report(
         title="SimCore: which open-set images help this target",
-        answer=state_answer(selection, purity=purity, finding=findings[0]),
+        answer=state_answer(selection, purity=purity, finding=findings[0] if findings else ""),
         command=_command(),
         data=[
             *describe_data(target_manifest, target_rejected, name="target"),
             *describe_data(openset_manifest, openset_rejected, name="open-set"),
         ],
         settings={"image_size": image_size, **settings.model_dump(mode="json")},
-        seeds=settings.pretraining.seeds,
+        seeds=settings.comparison.seeds,
         machine=_machine(made),
         stage_seconds=_stage_seconds(made),
         selection=selection,
@@ -305,38 +254,49 @@ def write_report(
         differences=differences,
         findings=findings,
         figures={
-            "trace": trace_plot,
-            "accuracy": accuracy_plot,
-            "composition": composition_plot,
-            "curves": curves_plot,
+            name: of_arms[f"figure_{name}"]
+            for name in FIGURES
+            if name != "sources" or openset_manifest["source"].nunique() > 1
         },
-        galleries=[
-            Gallery(
-                "What each centroid picked",
-                tuple(by_centroid),
-                caption="Centroids evenly spread from the one whose first pick is most similar to the one whose first "
-                "pick is least similar. Below each image: cosine similarity to the centroid.",
-            ),
-            Gallery(
-                "First and last rounds, and a random draw",
-                tuple(by_round),
-                caption="Evenly spread picks of each round. Below each image: similarity to its centroid.",
-            ),
-            Gallery(
-                "Nearest neighbours within X",
-                tuple(neighbours),
-                caption="Queries evenly spread over X. Below each image: cosine similarity to the query.",
-            ),
-        ],
+        galleries=make_galleries(
+            coresets,
+            certificate=certificate,
+            centroids=centroids,
+            target_embeddings=target_embeddings,
+            target_manifest=target_manifest,
+            openset_manifest=openset_manifest,
+            images=settings.images,
+            reporting=settings.reporting,
+        ),
+        steps=steps,
+        terms=describe_terms(steps, fairness=settings.comparison.fairness),
+        published=beside_published(
+            [record for record in records if record["arm"] in arms()],
+            target_manifest,
+            openset_manifest,
+            sizes={arm: _n_openset(arm, coresets, openset_manifest) for arm in arms()},
+            image_size=image_size["image_size"],
+            pretraining=settings.pretraining,
+            selection=settings.selection,
+            comparison=settings.comparison,
+        ),
         sections=[
             class_section(
-                pd.concat([classes_x, classes_random, classes_simcore], ignore_index=True),
-                arms=ARMS,
-                confusions=dict(zip(ARMS, (confusion_x, confusion_random, confusion_simcore), strict=True)),
+                pd.concat(list(_of_arms("per_class", of_arms)), ignore_index=True),
+                arms=tuple(arms()),
+                confusions=dict(zip(arms(), _of_arms("figure_confusion", of_arms), strict=True)),
             ),
+            *(study_section(name.removeprefix("study_"), table) for name, table in studies.items()),
             _audit(audit_summary, duplicates, target_manifest, openset_manifest, settings=settings),
         ],
-        artefacts={title: made[name]["path"] for name, title in _SHOWN.items() if name in made},
+        artefacts={
+            **{title: made[name]["path"] for name, title in _SHOWN.items() if name in made},
+            **{
+                f"encoders pretrained on {arm}": made[f"{arm}.encoders"]["path"]
+                for arm in arms()
+                if f"{arm}.encoders" in made
+            },
+        },
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     return render_report(report)

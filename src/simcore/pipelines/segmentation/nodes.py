@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from simcore.backbones import Encoder
+from simcore.downstream.legend import add_legend
 from simcore.downstream.segmentation import (
+    LEGEND,
     CropSettings,
     MaskedTarget,
     SegmentationOutcome,
@@ -21,6 +23,7 @@ from simcore.downstream.segmentation import (
 )
 from simcore.images import ImageStore
 from simcore.parameters import MACHINE_FIELDS, ImageParameters, RuntimeParameters, SegmentationParameters
+from simcore.pipelines.evaluation.loading import identify
 from simcore.reporting.galleries import spread
 from simcore.tracking import reporter
 from simcore.workspace import work_directory
@@ -72,10 +75,10 @@ def segment_arm(
             )
             found = outcome.records()
             LOGGER.info("%s: %s", name, ", ".join(f"{each['metric']} {each['value']:.3g}" for each in found))
-            records += [{"arm": arm, "seed": seed, **record} for record in found]
+            records += [{"arm": arm, "seed": seed, **identify(encoder), **record} for record in found]
             titles.append(f"seed {seed}, {protocol}")
             _draw_predictions(rows, test, target, outcome)
-    return records, draw_grid(rows, titles=titles)
+    return records, add_legend(draw_grid(rows, titles=titles), LEGEND)
 
 
 def _recipe(segmentation: SegmentationParameters, *, image_size: int) -> SegmentationRecipe:

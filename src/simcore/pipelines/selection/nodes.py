@@ -1,6 +1,7 @@
-"""Nodes of the stage `selection`: what may not be picked, the coreset, and the random draw it is held against."""
+"""Nodes of the stage `selection`: what may not be picked, the coreset, and what it is held against."""
 
 import logging
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pandas as pd
@@ -11,16 +12,26 @@ from simcore.audit import excluded_by_audit, excluded_by_list, nothing_excluded
 from simcore.embeddings import Embeddings
 from simcore.errors import InputError
 from simcore.exporting.lists import read_list
-from simcore.parameters import AUDIT, SelectionParameters
-from simcore.reuse.reading import reads_only_if
-from simcore.selection import Clustering, Selection, StopRule, nearest_targets, select_coreset, select_random
+from simcore.parameters import AUDIT, PUBLISHED, ArmParameters, ClusteringParameters, SelectionParameters
+from simcore.pipelines.clustering.nodes import cluster_target
+from simcore.published.oracle import oracle_classes
+from simcore.reuse.reading import Condition, reads_only_if
+from simcore.selection import (
+    Clustering,
+    Selection,
+    StopRule,
+    nearest_targets,
+    select_by_label,
+    select_coreset,
+    select_random,
+)
 
 LOGGER = logging.getLogger(__name__)
 
 _KEYS_SHOWN = 10
 
 
-@reads_only_if("leaks", parameter="params:selection", field="exclude", value=AUDIT)
+@reads_only_if("leaks", Condition("params:selection", "exclude", "equals", AUDIT))
 def list_excluded(leaks: pd.DataFrame | None, selection: SelectionParameters) -> pd.DataFrame:
     """Return the images of the open-set that may not be picked, and why; without rows where nothing is excluded."""
     if selection.exclude is None:
@@ -64,6 +75,13 @@ def pick_coreset(
     centroids: Clustering, openset_embeddings: Embeddings, excluded: pd.DataFrame, selection: SelectionParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Return the coreset, its trace, its certificate and a table by centroid."""
+    picked = _select(centroids, openset_embeddings, excluded, selection)
+    return _frame(picked, openset_embeddings), picked.trace, picked.certificate.to_dict(), picked.by_centroid()
+
+
+def _select(
+    centroids: Clustering, openset_embeddings: Embeddings, excluded: pd.DataFrame, selection: SelectionParameters
+) -> Selection:
     if selection.exclude not in (None, AUDIT):
         _refuse_unknown(excluded, openset_embeddings)
     stop = None
@@ -92,7 +110,54 @@ def pick_coreset(
             f"No image was selected (stopped by {picked.stopped_by}); lower `selection.tau` or raise "
             "`selection.budget`."
         )
-    return _frame(picked, openset_embeddings), picked.trace, picked.certificate.to_dict(), picked.by_centroid()
+    return picked
+
+
+def pick_variant(
+    target_embeddings: Embeddings,
+    openset_embeddings: Embeddings,
+    excluded: pd.DataFrame,
+    clustering: ClusteringParameters,
+    selection: SelectionParameters,
+    settings: ArmParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Return the coreset of an arm with centroids, a size or a threshold of its own, its trace and its certificate."""
+    centroids = cluster_target(target_embeddings, settings.clustering(clustering, n_target=len(target_embeddings)))
+    picked = _select(centroids, openset_embeddings, excluded, settings.selection(selection))
+    return _frame(picked, openset_embeddings), picked.trace, picked.certificate.to_dict()
+
+
+def pick_labelled(
+    openset_manifest: pd.DataFrame,
+    openset_embeddings: Embeddings,
+    target_manifest: pd.DataFrame,
+    excluded: pd.DataFrame,
+    settings: ArmParameters,
+) -> pd.DataFrame:
+    """Return the images of the open-set with the arm's labels: what a person would pick who knows them (oracle).
+
+    Raises:
+        InputError: The open-set has no labels, or none that match.
+    """
+    labels = openset_manifest.set_index("key")["label"].reindex(openset_embeddings.keys())
+    present = sorted(labels.dropna().unique())
+    if not present:
+        raise InputError(
+            "An arm takes the open-set's images by `labels`, but the open-set has none; leave the arm out of "
+            "`comparison.arms`."
+        )
+    patterns = list(settings.labels or ())
+    if patterns == [PUBLISHED]:
+        patterns = [each.synset for name in target_manifest["source"].unique() for each in oracle_classes(str(name))]
+    classes = [label for label in present if any(fnmatchcase(str(label), pattern) for pattern in patterns)]
+    if not classes:
+        raise InputError(
+            f"No label of the open-set matches {', '.join(patterns[:_KEYS_SHOWN])}; it has {len(present):,}, such as "
+            f"{', '.join(map(str, present[:_KEYS_SHOWN]))}: set `labels` of the arm, or leave it out of "
+            "`comparison.arms`."
+        )
+    taken = select_by_label(openset_embeddings, labels.to_numpy(), classes=classes, exclude=_keys(excluded))
+    return _frame(taken, openset_embeddings)
 
 
 def explain_coreset(
@@ -110,8 +175,20 @@ def explain_coreset(
 
 
 def pick_random(
-    openset_embeddings: Embeddings, coreset: pd.DataFrame, excluded: pd.DataFrame, selection: SelectionParameters
+    openset_embeddings: Embeddings,
+    coreset: pd.DataFrame | None,
+    excluded: pd.DataFrame,
+    selection: SelectionParameters,
+    settings: ArmParameters,
 ) -> pd.DataFrame:
-    """Return a uniform draw of the open-set without what is excluded, as large as the coreset."""
-    drawn = select_random(openset_embeddings, budget=len(coreset), exclude=_keys(excluded), seed=selection.seed)
+    """Return a uniform draw of the open-set without what is excluded, as large as the coreset or of the arm's share."""
+    budget = settings.ratio if coreset is None else len(coreset)
+    drawn = select_random(openset_embeddings, budget=budget, exclude=_keys(excluded), seed=selection.seed)
     return _frame(drawn, openset_embeddings)
+
+
+def draw_random(
+    openset_embeddings: Embeddings, excluded: pd.DataFrame, selection: SelectionParameters, settings: ArmParameters
+) -> pd.DataFrame:
+    """Return `pick_random` of an arm with a share of its own."""
+    return pick_random(openset_embeddings, None, excluded, selection, settings)
