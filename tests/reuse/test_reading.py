@@ -117,7 +117,8 @@ def test_nodes_that_are_wanted_for_themselves_under_a_parameter_only(encoder: st
 def test_marks_add_up_and_look_at_parameters_that_no_node_takes(arms: tuple[str, ...]) -> None:
     nodes = []
     for arm in ("x", "os"):
-        function = wanted_only_if(update_wrapper(partial(evaluate), evaluate), Condition("params:c", "arms", "contains", arm))
+        chosen = Condition("params:c", "arms", "contains", arm)
+        function = wanted_only_if(update_wrapper(partial(evaluate), evaluate), chosen)
         function = wanted_only_if(function, Condition("params:p", "deep.er", "missing"))
         nodes.append(Node(function, inputs=["params:p", "network"], outputs=f"of_{arm}", name=arm))
     catalog = DataCatalog(

@@ -49,7 +49,7 @@ def test_scripts_get_it_from_behind_a_dataset_error_too(monkeypatch: pytest.Monk
             raise DatasetError("coreset_simcore: `tau` is 2") from error
 
     monkeypatch.setattr("kedro.framework.session.KedroSession.run", run)
-    with pytest.raises(InputError, match="^`tau` is 2$"):
+    with pytest.raises(InputError, match=r"^`tau` is 2$"):
         failing.run()
 
 
