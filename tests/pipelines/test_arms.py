@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from kedro.framework.project import pipelines
+from safetensors.torch import load_file
 
 from simcore.backbones import Encoder
 from simcore.errors import InputError
@@ -100,6 +102,27 @@ def test_another_arm_re_makes_none_of_the_others(
     assert trained == {"simcore_k1.pretrain", "simcore_k1.evaluate"}
 
 
+def test_two_stages_start_from_the_encoders_of_another_arm(
+    small_data: dict, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The arm that is started from is trained, though it is not compared."""
+    short = {"optimisation": {"steps": 2, "warmup_steps": 0, "learning_rate": 1e-12}}
+    params = {**small_data, "pretraining": short, "comparison": {"arms": "x+os_then_x", "seeds": "0+1"}}
+    with caplog.at_level(logging.INFO):
+        run_here(tmp_path, params=params)
+    assert {"os.pretrain", "os_then_x.pretrain"} <= set(ran(caplog)) and "os.evaluate" not in ran(caplog)
+    for seed in (0, 1):
+        weights = {
+            arm: load_file(next((tmp_path / "06_encoders" / arm).rglob(f"seed-{seed}/*.safetensors")))
+            for arm in ("os", "os_then_x", "x")
+        }
+        name = next(name for name, value in weights["x"].items() if value.ndim == 4)
+        # Hardly a step was taken: the second stage is where the first one ended, and that is not where X began.
+        assert torch.allclose(weights["os_then_x"][name], weights["os"][name], atol=1e-6)
+    table = pd.read_parquet(newest(tmp_path, "comparison.parquet"))
+    assert set(table.loc[table["role"] == "arm", "arm"]) == {"x", "os_then_x"}
+
+
 def test_a_random_arm_as_large_as_one_that_is_not_compared(small_data: dict, tmp_path: Path) -> None:
     described = {"like": {"openset": "random", "size_of": "simcore_k1"}}
     params = {**small_data, "arms": described, "comparison": {"arms": "like"}}
@@ -112,6 +135,7 @@ def test_a_random_arm_as_large_as_one_that_is_not_compared(small_data: dict, tmp
     ("change", "sentence"),
     [
         ({"comparison": {"arms": "x+simcor"}}, "names 'simcor', but the arms are x, x_matched"),
+        ({"arms": {"a": {"openset": "none", "starts_from": "a"}}}, "a -> a start from each other"),
         ({"comparison": {"arms": "x+x"}}, "x stand more than once"),
         ({"arms": {"new": {"openset": "random", "size_of": "nobody"}}}, "arms.new.size_of` names 'nobody'"),
         ({"arms": {"new": {"openset": "coreset", "labels": "a"}}}, "labels say nothing about an arm"),

@@ -138,7 +138,7 @@ def test_chosen_encoders_alone(export) -> None:
 
 
 def test_all_encoders_are_those_that_there_are(export, made: Made) -> None:
-    selected = {name: record for name, record in made.items() if not name.endswith(".encoders")}
+    selected = {name: record for name, record in made.items() if not name.startswith("encoders_")}
     folder = export(made=selected)
     assert {path.name for path in (folder / "encoders").iterdir()} == {"retrieval", "README.md"}
 
@@ -183,7 +183,7 @@ def test_wrong_wishes(export, changes: dict[str, Any], sentence: str) -> None:
         export(**changes)
 
 
-@pytest.mark.parametrize("missing", ["coreset_simcore", "openset_manifest", "target_manifest", "simcore.encoders"])
+@pytest.mark.parametrize("missing", ["coreset_simcore", "openset_manifest", "target_manifest", "encoders_simcore"])
 def test_what_is_not_made_yet_is_named(export, made: Made, missing: str, tmp_path: Path) -> None:
     fewer = {name: record for name, record in made.items() if name != missing}
     with pytest.raises(InputError, match=f"There is no `{missing}` yet: run `kedro run` first"):

@@ -74,6 +74,7 @@ class ParameterTree(Parameters):
             *((f"studies.{name}.arms", study.arms) for name, study in self.studies.items()),
             *((f"arms.{name}.steps_of", (arm.steps_of,)) for name, arm in self.arms.items() if arm.steps_of),
             *((f"arms.{name}.size_of", (arm.size_of,)) for name, arm in self.arms.items() if arm.size_of),
+            *((f"arms.{name}.starts_from", (arm.starts_from,)) for name, arm in self.arms.items() if arm.starts_from),
         ):
             unknown = [name for name in names if name not in self.arms]
             if unknown:
@@ -81,6 +82,12 @@ class ParameterTree(Parameters):
                     f"`{what}` names {', '.join(map(repr, unknown))}, but the arms are {', '.join(self.arms)}; "
                     "a new one is a line of conf/base/parameters/arms.yml"
                 )
+        for name in self.arms:
+            chain = [name]
+            while (before := self.arms[chain[-1]].starts_from) is not None:
+                if before in chain:
+                    raise ValueError(f"the arms {' -> '.join([*chain, before])} start from each other; let one begin")
+                chain.append(before)
         if self.comparison.fairness == "paper" and self.pretraining.optimisation.steps is not None:
             raise ValueError(
                 "`comparison.fairness` is 'paper', where each arm has its own length, but "

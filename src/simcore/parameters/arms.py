@@ -26,7 +26,8 @@ class ArmParameters(Parameters):
     `none`; `all` of it; as many images drawn at `random` as the arm `size_of` has, or the share `ratio`; the `coreset`
     of `n_clusters` centroids (`all`: every target image is one; null: those of `clustering`), of the share `ratio`
     without a stop rule, or with another `tau` than `selection.tau`, selected anew `reselections` times during the
-    training; the images with `labels`. `steps_of` names an arm of which it takes the number of training steps.
+    training; the images with `labels`. `steps_of` names an arm of which it takes the number of training steps,
+    `starts_from` one whose encoders, seed by seed, its training starts from (two-stage).
     """
 
     target: bool = True
@@ -38,6 +39,7 @@ class ArmParameters(Parameters):
     reselections: PositiveInt | None = None
     labels: Names | None = None
     steps_of: str | None = None
+    starts_from: str | None = None
 
     @model_validator(mode="after")
     def _check(self) -> "ArmParameters":

@@ -89,12 +89,24 @@ def arms_with_images(study: str | None = None) -> Arms:
     """Return the arms that are compared, or those of a study, and those whose coresets they refer to."""
     described = _known().described
     found: Arms = {}
-    waiting = list(arms(study))
+    waiting = list(arms_to_train(study))
     while waiting:
         name = waiting.pop(0)
         if name not in found:
             found[name] = described[name]
             waiting += [other for other in (found[name].size_of, found[name].steps_of) if other is not None]
+    return found
+
+
+def arms_to_train(study: str | None = None) -> Arms:
+    """Return the arms that are compared, or those of a study, and those whose encoders they start from."""
+    described = _known().described
+    found = dict(arms(study))
+    for settings in list(found.values()):
+        before = settings.starts_from
+        while before is not None and before not in found:
+            found[before] = described[before]
+            before = described[before].starts_from
     return found
 
 

@@ -2,11 +2,11 @@
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from simcore.backbones import create_backbone, initialise, patch_size
+from simcore.backbones import Encoder, create_backbone, initialise, patch_size
 from simcore.images import DeviceViews, MultiViews, ViewSettings
 from simcore.methods import Method, create_method
 from simcore.parameters import MACHINE_FIELDS, RuntimeParameters, TrainingParameters
@@ -32,6 +32,8 @@ class Recipe:
         n_target: Images of X that are trained on.
         n_selected: Images of the open-set beside them.
         matched_steps: Steps to train instead of those of the parameters.
+        two_stage: Whether the weights it starts from were pretrained, beside those that the parameters give.
+        start: That encoder.
         n_shared: Training images of X where they are not those trained on. With `batch_size: auto` no arm takes a batch
             larger than X, so that all can share it.
     """
@@ -45,6 +47,8 @@ class Recipe:
     n_selected: int = 0
     matched_steps: int | None = None
     n_shared: int | None = None
+    two_stage: bool = False
+    start: Encoder | None = field(default=None, repr=False)
 
     @property
     def n_images(self) -> int:
@@ -61,7 +65,9 @@ class Recipe:
         given = self.training.optimisation.model_dump(exclude=set(MACHINE_FIELDS))
         if given["epochs"] == "paper":
             given["epochs"] = paper_epochs(
-                self.purpose, n_selected=self.n_selected or None, two_stage=self.initialise_from is not None
+                self.purpose,
+                n_selected=self.n_selected or None,
+                two_stage=self.two_stage or self.initialise_from is not None,
             )
         if self.matched_steps is not None:
             given["steps"], given["epochs"] = self.matched_steps, None
@@ -115,6 +121,8 @@ class Recipe:
         if fetch and self.initialise_from is not None:
             # Before the method is made: momentum networks are copies of the encoder.
             LOGGER.info("The encoder starts from %s", initialise(backbone, self.initialise_from, architecture=name))
+        if fetch and self.start is not None:
+            backbone.load_state_dict(self.start.module.state_dict())
         return create_method(self.training.method, backbone, seed=seed, **self.method_settings)
 
     def views(self, method: Method, *, seed: int) -> MultiViews | DeviceViews:

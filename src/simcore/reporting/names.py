@@ -15,6 +15,8 @@ _ARMS = {
     "simcore": "X + SimCore",
     "oracle": "X + oracle",
     "x_matched": "X, as many steps",
+    "os_then_x": "OS, then X",
+    "os_then_simcore": "OS, then X + SimCore",
     "simcore_repeated": "X + SimCore, selected again",
     "raw_pixels": "raw pixels",
     "pixels": "raw pixels",

@@ -16,6 +16,7 @@ TITLES = {
     "thresholds": "Threshold of the stop rule",
     "centroids": "Number of centroids",
     "repeated": "Selecting again, and training X as long",
+    "two_stages": "Starting from the open-set",
     "pools": "The open-set as it is, drawn, selected",
 }
 

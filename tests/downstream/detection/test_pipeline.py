@@ -85,7 +85,7 @@ def test_each_arm_has_its_node_and_takes_its_newest_encoders(tmp_path: Path, cap
     def store(arm: str, seed: int) -> None:
         with session_here(root) as session:
             encoder = create_random_encoder("resnet10_small", image_size=32, seed=seed)
-            session.load_context().catalog[f"{arm}.encoders"].save({seed: encoder})
+            session.load_context().catalog[f"encoders_{arm}"].save({seed: encoder})
 
     for seed, arm in enumerate(ARMS):
         store(arm, seed)

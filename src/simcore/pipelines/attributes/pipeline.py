@@ -12,7 +12,7 @@ def create_pipeline() -> Pipeline:
         evaluate_attributes,
         name="evaluate_attributes",
         inputs=[
-            "encoders",
+            "encoders_{arm}",
             "target_manifest",
             "params:images",
             "params:attributes",

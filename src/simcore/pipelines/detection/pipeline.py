@@ -11,6 +11,6 @@ def create_pipeline() -> Pipeline:
     return for_encoders(
         detect_arm,
         name="detect",
-        inputs=["encoders", "target_manifest", "params:images", "params:detection", "params:runtime"],
+        inputs=["encoders_{arm}", "target_manifest", "params:images", "params:detection", "params:runtime"],
         outputs=["metrics_detection_{arm}", "detection_curves_{arm}", "detection_pictures_{arm}"],
     )

@@ -20,7 +20,7 @@ def in_namespace(
         function: Of the node; takes `arm` as well.
         arm: The arm.
         name: Of the node, within its namespace.
-        inputs: `encoders` and what is not the arm's own.
+        inputs: Names, those of the arm with `{arm}` in them.
         outputs: Names with `{arm}` in them.
         tags: Of the node.
     """
@@ -33,7 +33,7 @@ def in_namespace(
     return Pipeline(
         [node],
         namespace=arm,
-        inputs={each for each in read if each != "encoders" and not each.startswith("params:")},
+        inputs={each for each in read if not each.startswith("params:")},
         outputs=set(made),
         parameters={each for each in read if each.startswith("params:")},
     )
@@ -44,7 +44,7 @@ def create_given() -> Pipeline:
     node = Node(
         load_encoder_given,
         inputs=[GIVEN_ENCODER, "params:evaluation.architecture", "params:pretraining.backbone", "image_size"],
-        outputs="encoders",
+        outputs=f"encoders_{GIVEN}",
         name="load",
         tags="cpu",
     )
@@ -52,6 +52,7 @@ def create_given() -> Pipeline:
         [node],
         namespace=GIVEN,
         inputs={"image_size"},
+        outputs={f"encoders_{GIVEN}"},
         parameters={GIVEN_ENCODER, "params:evaluation.architecture", "params:pretraining.backbone"},
     )
 

@@ -22,7 +22,7 @@ def create_pipeline(study: str | None = None) -> Pipeline:
     evaluate = for_encoders(
         evaluate_arm,
         name="evaluate",
-        inputs=["encoders", "target_manifest", *SETTINGS, "params:runtime"],
+        inputs=["encoders_{arm}", "target_manifest", *SETTINGS, "params:runtime"],
         outputs=["metrics_{arm}", "per_class_{arm}", "confusion_{arm}"],
         study=study,
     )

@@ -30,9 +30,9 @@ ENCODERS = "encoders"
 
 def _stored(made: Made) -> dict[str, str]:
     """Return the datasets of the encoders that can be exported, by name: those compared, and all that were made."""
-    ending = ".encoders"
-    names = [*arms(), *sorted(name.removesuffix(ending) for name in made if name.endswith(ending))]
-    return {"retrieval": "retrieval_encoder", **{name: name + ending for name in names}}
+    start = "encoders_"
+    names = [*arms(), *sorted(name.removeprefix(start) for name in made if name.startswith(start))]
+    return {"retrieval": "retrieval_encoder", **{name: start + name for name in names}}
 
 
 def export_artefacts(made: Made, pretraining: PretrainingParameters, export: ExportParameters) -> dict[str, Any]:

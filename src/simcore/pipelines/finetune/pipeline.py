@@ -11,6 +11,6 @@ def create_pipeline() -> Pipeline:
     return for_encoders(
         finetune_arm,
         name="finetune",
-        inputs=["encoders", "target_manifest", "params:images", "params:finetune", "params:runtime"],
+        inputs=["encoders_{arm}", "target_manifest", "params:images", "params:finetune", "params:runtime"],
         outputs=["metrics_finetune_{arm}"],
     )

@@ -159,6 +159,7 @@ def _plan_arm(
 
     def recipe(n_selected: int) -> Recipe:
         known = {**common, "n_target": n_x if settings.target else 0, "n_shared": n_x}
+        known["two_stage"] = settings.starts_from is not None
         return Recipe(training=pretraining, purpose=purpose, n_selected=n_selected, **known)
 
     def length(n_selected: int) -> int:

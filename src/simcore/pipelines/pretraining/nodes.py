@@ -30,7 +30,8 @@ from simcore.tracking import reporter
 from simcore.training import Renewal
 from simcore.training.epochs import Purpose
 
-Trained = tuple[dict[int, Encoder], pd.DataFrame]
+Encoders = dict[int, Encoder]
+Trained = tuple[Encoders, pd.DataFrame]
 
 PURPOSES: dict[str, Purpose] = {
     "none": "target",
@@ -106,6 +107,7 @@ def plan_arm(
         n_target=n_target,
         n_selected=len(training_set) - n_target,
         n_shared=n_x,
+        two_stage=settings.starts_from is not None,
     )
     if matched is None:
         return recipe
@@ -120,9 +122,10 @@ def _pretrain(
     images: ImageParameters,
     seeds: Sequence[int],
     arm: str,
+    start: Encoders | None = None,
     renewal: Callable[..., Renewal] | None = None,
 ) -> Trained:
-    """Return the arm's encoders by seed and their curves."""
+    """Return the arm's encoders by seed and their curves; with `start` from the weights of those encoders."""
     store = ImageStore(training_set, side=2 * recipe.image_size, cache_gib=images.cache_gib)
     target = store.subset(training_set.loc[is_target(training_set), "key"])
     recipe.log()
@@ -132,7 +135,7 @@ def _pretrain(
     for seed in seeds:
         encoders[seed], curve = train_encoder(
             store,
-            recipe=recipe,
+            recipe=recipe if start is None else replace(recipe, start=start[seed]),
             seed=seed,
             reporter=reporter(arm=arm, seed=seed),
             description=f"pretrain {arm}, seed {seed}",
@@ -165,6 +168,7 @@ def pretrain_arm(
     settings: ArmParameters,
     matched: pd.DataFrame | None,
     arm: str,
+    start: Encoders | None = None,
 ) -> Trained:
     """Return the encoders of an arm by seed, and their curves."""
     recipe = plan_arm(
@@ -176,7 +180,7 @@ def pretrain_arm(
         settings=settings,
         matched=_matched(matched, pretraining, comparison, settings),
     )
-    return _pretrain(training_set, recipe=recipe, images=images, seeds=comparison.seeds, arm=arm)
+    return _pretrain(training_set, recipe=recipe, images=images, seeds=comparison.seeds, arm=arm, start=start)
 
 
 def pretrain_coreset(
@@ -195,6 +199,7 @@ def pretrain_coreset(
     clustering: ClusteringParameters,
     selection: SelectionParameters,
     arm: str,
+    start: Encoders | None = None,
 ) -> Trained:
     """Return the encoders of an arm with a coreset by seed, and their curves.
 
@@ -238,5 +243,6 @@ def pretrain_coreset(
         images=images,
         seeds=comparison.seeds,
         arm=arm,
+        start=start,
         renewal=renewal if reselections else None,
     )

@@ -6,7 +6,7 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from simcore.parameters import ArmParameters
-from simcore.pipelines.arms import COMPARISON, SELECTED, arms, for_arm
+from simcore.pipelines.arms import COMPARISON, SELECTED, arms_to_train, for_arm
 from simcore.pipelines.pretraining.nodes import join_coreset, join_openset, pretrain_arm, pretrain_coreset, take_target
 from simcore.reuse.reading import Condition, reads_only_if
 
@@ -45,11 +45,18 @@ def _pretrain(arm: str, settings: ArmParameters) -> Node:
         function = reads_only_if(longest, *EQUAL_COMPUTE)(function)
     if selects and settings.reselections is None:
         function = reads_only_if("excluded", Condition("params:pretraining", "reselections"))(function)
-    inputs = ["training_set", *TRAINING, f"params:arms.{arm}", longest, *(RESELECTION if selects else ())]
+    start = None if settings.starts_from is None else f"encoders_{settings.starts_from}"
+    inputs = {
+        **{name.rpartition(":")[2]: name for name in (*TRAINING, *(RESELECTION if selects else ()))},
+        "training_set": "training_set",
+        "settings": f"params:arms.{arm}",
+        "matched": longest,
+        **({} if start is None else {"start": start}),
+    }
     return Node(
         function,
         inputs=inputs,
-        outputs=["encoders", f"curves_{arm}"],
+        outputs=[f"encoders_{arm}", f"curves_{arm}"],
         name="pretrain",
         tags="gpu",
     )
@@ -63,11 +70,11 @@ def create_arm(arm: str, settings: ArmParameters) -> Pipeline:
         nodes,
         namespace=arm,
         inputs={name for name in inputs if not name.startswith("params:")},
-        outputs={f"curves_{arm}"},
+        outputs={f"encoders_{arm}", f"curves_{arm}"},
         parameters={name for name in inputs if name.startswith("params:")},
     )
 
 
 def create_pipeline(study: str | None = None) -> Pipeline:
     """Return the stage: all arms that are compared, or those of a study."""
-    return sum((create_arm(arm, settings) for arm, settings in arms(study).items()), Pipeline([]))
+    return sum((create_arm(arm, settings) for arm, settings in arms_to_train(study).items()), Pipeline([]))

@@ -292,9 +292,9 @@ def write_report(
         artefacts={
             **{title: made[name]["path"] for name, title in _SHOWN.items() if name in made},
             **{
-                f"encoders pretrained on {arm}": made[f"{arm}.encoders"]["path"]
+                f"encoders pretrained on {arm}": made[f"encoders_{arm}"]["path"]
                 for arm in arms()
-                if f"{arm}.encoders" in made
+                if f"encoders_{arm}" in made
             },
         },
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -144,7 +144,9 @@ def make_galleries(
             if openset_manifest[column].nunique() > 1
         ),
     ]
-    others = {arm: frame for arm, frame in coresets.items() if arms()[arm].openset == "coreset"}
+    # The coreset that is shown need not be one of an arm that is compared.
+    kinds = {SELECTED: "coreset", **{arm: settings.openset for arm, settings in arms().items()}}
+    others = {arm: frame for arm, frame in coresets.items() if kinds[arm] == "coreset"}
     if len(others) > 1:
         titled = {arm_title(arm): frame for arm, frame in others.items()}
         found.append(
@@ -154,7 +156,7 @@ def make_galleries(
                 caption="First, evenly spread and last picks of every arm with a coreset.",
             )
         )
-    for arm in (arm for arm in coresets if arms()[arm].openset == "labels"):
+    for arm in (arm for arm in coresets if kinds[arm] == "labels"):
         taken = openset_manifest[openset_manifest["key"].isin(coresets[arm]["key"])]
         found.append(
             Gallery(

@@ -11,6 +11,6 @@ def create_pipeline() -> Pipeline:
     return for_encoders(
         segment_arm,
         name="segment",
-        inputs=["encoders", "target_manifest", "params:images", "params:segmentation", "params:runtime"],
+        inputs=["encoders_{arm}", "target_manifest", "params:images", "params:segmentation", "params:runtime"],
         outputs=["metrics_segmentation_{arm}", "segmentation_pictures_{arm}"],
     )
