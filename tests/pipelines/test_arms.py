@@ -144,7 +144,6 @@ def test_a_random_arm_as_large_as_one_that_is_not_compared(small_data: dict, tmp
         ({"arms": {"new": {"openset": "coreset", "taus": 1}}}, "unknown parameter `arms.new.taus`; did you mean `tau`"),
         ({"arms": {"given": {"openset": "none"}}}, "none may be called"),
         ({"arms": {"simcore": {"tau": 0.9}}}, "simcore: {openset: coreset}"),
-        ({"comparison": {"fairness": "paper"}}, "where each arm has its own length"),
     ],
 )
 def test_wrong_arms_are_refused_in_one_sentence(change: dict, sentence: str, tmp_path: Path) -> None:

@@ -188,17 +188,20 @@ def test_a_coreset_selected_anew_leaves_the_same_images_out(
     monkeypatch.setattr(pretraining, "plan_reselections", plan_reselections)
     monkeypatch.setattr(pretraining, "_pretrain", lambda *_, renewal, **__: renewal(tmp_path, seed=0))
     pretraining.pretrain_coreset(
-        training_set,
-        manifests["target"],
-        openset,
-        excluded_by_list(openset["key"].iloc[5:9]),
-        {"image_size": 28, "grey": True},
-        settings.images,
-        settings.embedding,
-        settings.clustering,
-        settings.selection,
-        settings.pretraining.model_copy(update={"reselections": 1}),
-        settings.runtime,
+        training_set=training_set,
+        target_manifest=manifests["target"],
+        openset_manifest=openset,
+        excluded=excluded_by_list(openset["key"].iloc[5:9]),
+        image_size={"image_size": 28, "grey": True},
+        images=settings.images,
+        embedding=settings.embedding,
+        clustering=settings.clustering,
+        selection=settings.selection,
+        pretraining=settings.pretraining.model_copy(update={"reselections": 1}),
+        comparison=settings.comparison,
+        settings=settings.arms["simcore"],
+        matched=None,
+        runtime=settings.runtime,
         arm="simcore",
     )
     assert offered == [[*openset["key"].iloc[:5], *openset["key"].iloc[9:]]]

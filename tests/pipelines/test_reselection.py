@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from simcore.parameters import ParameterTree
+from simcore.parameters import ArmParameters, ParameterTree
 from simcore.pipelines.pretraining.nodes import plan_arm
 from simcore.pipelines.pretraining.reselection import Reselection, plan_reselections
 from simcore.pipelines.pretraining.training_sets import is_target, join, openset_keys
@@ -19,9 +19,11 @@ def reselection(manifests: dict[str, pd.DataFrame], settings: ParameterTree, tmp
     training_set = join(manifests["target"], manifests["openset"], manifests["openset"]["key"].head(N_SELECTED))
     recipe = plan_arm(
         training_set,
+        manifests["target"],
         image_size={"image_size": 28, "grey": True},
         pretraining=settings.pretraining,
         runtime=settings.runtime,
+        settings=settings.arms["simcore"],
     )
     return Reselection(
         target_manifest=manifests["target"],
@@ -66,9 +68,11 @@ def test_renewals_are_spread_over_the_epochs(reselection: Reselection, tmp_path:
     optimisation = training.optimisation.model_copy(update={"steps": None, "epochs": 10})
     recipe = plan_arm(
         join(reselection.target_manifest, reselection.openset_manifest, facts["openset_manifest"]["key"].head(40)),
+        reselection.target_manifest,
         image_size={"image_size": 28, "grey": True},
         pretraining=training.model_copy(update={"optimisation": optimisation}),
         runtime=reselection.recipe.runtime,
+        settings=ArmParameters(openset="coreset"),
     )
     renewal = plan_reselections(tmp_path, reselections=2, recipe=recipe, **facts)
     # 100 images in batches of 16: 6 steps an epoch; after epochs 3 and 6 of 10.

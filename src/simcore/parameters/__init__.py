@@ -88,12 +88,6 @@ class ParameterTree(Parameters):
                 if before in chain:
                     raise ValueError(f"the arms {' -> '.join([*chain, before])} start from each other; let one begin")
                 chain.append(before)
-        if self.comparison.fairness == "paper" and self.pretraining.optimisation.steps is not None:
-            raise ValueError(
-                "`comparison.fairness` is 'paper', where each arm has its own length, but "
-                f"`pretraining.optimisation.steps` is {self.pretraining.optimisation.steps} for all; set it to null "
-                "and `epochs` to paper or a number, or take equal_compute"
-            )
         return self
 
 
