@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from simcore.errors import InputError
 from simcore.parameters.presets import apply_presets
+from simcore.parameters.variants import resolve_variants
 
 PARENT_FILE = "extends.yml"
 
@@ -17,8 +18,9 @@ class LayeredConfigLoader(OmegaConfigLoader):
     """Kedro's loader with more than two layers.
 
     Kedro lays one environment over `conf/base`. Here `conf/<env>/extends.yml` may name another one that comes between
-    (`env: paper`), which may extend a third; and parameters get the presets of the chosen methods, see
-    `simcore.parameters.presets`. Everything else is Kedro's: patterns, resolvers, merging, `--params`.
+    (`env: paper`), which may extend a third; and parameters get the presets of the chosen methods and the variants in
+    full, see `simcore.parameters.presets` and `simcore.parameters.variants`. Everything else is Kedro's: patterns,
+    resolvers, merging, `--params`.
     """
 
     def layers(self) -> list[str]:
@@ -72,7 +74,8 @@ class LayeredConfigLoader(OmegaConfigLoader):
         if not processed and key != "globals":
             raise MissingConfigException(f"No {key} in {' or '.join(f'conf/{layer}' for layer in layers)}.")
         if key == "parameters":
-            return apply_presets(found, typed=self.runtime_params or {})
+            typed = self.runtime_params or {}
+            return resolve_variants(apply_presets(found, typed=typed), found, typed)
         merged: dict[str, Any] = {}
         for layer, config in zip(layers, found, strict=True):
             merged = self._merge_configs(merged, config, key, self._get_conf_env_path(layer))

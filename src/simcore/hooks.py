@@ -2,7 +2,7 @@
 
 import logging
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,12 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pydantic import BaseModel
 
-from simcore.parameters import ArmParameters, check_parameters
+from simcore.parameters import ParameterTree, check_parameters
 from simcore.tracking import Tracker, current_tracker, flatten, set_tracker
 
 LOGGER = logging.getLogger(__name__)
 
-SetArms = Callable[[Mapping[str, ArmParameters], tuple[str, ...], Mapping[str, tuple[str, ...]]], bool]
+SetArms = Callable[[ParameterTree], bool]
 
 
 def _raw_parameters(context: KedroContext) -> dict[str, Any]:
@@ -28,12 +28,18 @@ def _raw_parameters(context: KedroContext) -> dict[str, Any]:
     return dict(context.config_loader["parameters"])
 
 
+def _told(tree: ParameterTree) -> dict[str, Any]:
+    """Return the parameters that runs are compared by: those of variants stand in the columns of the run's own."""
+    told = tree.model_dump(mode="json", exclude={"variants"})
+    return {**told, "arms": {name: told["arms"][name] for name, arm in tree.arms.items() if arm.base is None}}
+
+
 class ParametersHook:
     """Checks the whole parameter tree before anything runs; Kedro alone checks only what the nodes name.
 
     Args:
-        set_arms: Is told which arms there are, which are compared and which in studies; returns whether that changes
-            the pipelines.
+        set_arms: Is told the parameters, which say what arms there are, which are compared and which in studies;
+            returns whether that changes the pipelines.
     """
 
     def __init__(self, set_arms: SetArms) -> None:
@@ -43,8 +49,7 @@ class ParametersHook:
     def after_context_created(self, context: KedroContext) -> None:
         """Refuse unknown parameters, wrong types and values out of range in one sentence; tell which arms there are."""
         tree = check_parameters(_raw_parameters(context))
-        studies = {name: study.arms for name, study in tree.studies.items()}
-        if self._set_arms(tree.arms, tree.comparison.arms, studies):
+        if self._set_arms(tree):
             # Built for other arms, by whoever asked before the parameters were known.
             pipelines.configure("simcore.pipeline_registry")
 
@@ -97,13 +102,20 @@ class TrackingHook:
     def __init__(self) -> None:
         self._project = Path.cwd()
         self._parameters: dict[str, Any] = {}
+        self._of_variants: dict[str, dict[str, Any]] = {}
         self._nodes_run = 0
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Remember what the run's tags and columns need."""
         self._project = Path(context.project_path)
-        self._parameters = flatten(check_parameters(_raw_parameters(context)).model_dump(mode="json"))
+        tree = check_parameters(_raw_parameters(context))
+        self._parameters = flatten(_told(tree))
+        self._of_variants = {
+            arm: flatten(tree.variants[settings.variant].model_dump(mode="json"))
+            for arm, settings in tree.arms.items()
+            if settings.variant is not None
+        }
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
@@ -127,6 +139,7 @@ class TrackingHook:
                 experiment_id=run.info.experiment_id,
                 run_id=run.info.run_id,
                 parameters=self._parameters,
+                of_variants=self._of_variants,
                 tags=tags,
             )
         )

@@ -24,6 +24,7 @@ from simcore.pipelines import (
     study,
 )
 from simcore.pipelines.arms import studies
+from simcore.pipelines.variants import create_variants
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -61,6 +62,7 @@ def _studies(stages: dict[str, Pipeline]) -> dict[str, Pipeline]:
     shared = sum((stages[name] for name in before), Pipeline([]))
     return {
         name: shared
+        + create_variants(name)
         + selection.create_pipeline(name)
         + pretraining.create_pipeline(name)
         + evaluation.create_pipeline(name)

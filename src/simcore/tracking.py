@@ -70,6 +70,7 @@ class Tracker:
         run_id: The parent run.
         parameters: Flat parameters, logged on every child so that all have the same columns.
         tags: Tags of every child.
+        of_variants: What differs from `parameters` for arms that are made under a variant.
     """
 
     tracking_uri: str
@@ -77,6 +78,7 @@ class Tracker:
     run_id: str
     parameters: Mapping[str, Any]
     tags: Mapping[str, str]
+    of_variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     _children: dict[tuple[str, int | None], str] = field(default_factory=dict)
 
     def child(self, *, arm: str, seed: int | None) -> str:
@@ -87,6 +89,7 @@ class Tracker:
         key = (arm, seed)
         if key not in self._children:
             client = MlflowClient(self.tracking_uri)
+            parameters = {**self.parameters, **self.of_variants.get(arm, {})}
             name = arm if seed is None else f"{arm} seed {seed}"
             tags = {
                 **self.tags,
@@ -98,8 +101,8 @@ class Tracker:
             self._children[key] = run.info.run_id
             client.log_batch(
                 run.info.run_id,
-                params=[Param(name, str(value)[:_PARAMETER_LENGTH]) for name, value in self.parameters.items()],
-                tags=[RunTag("simcore.parameters", json.dumps(dict(self.parameters), default=str)[:5000])],
+                params=[Param(name, str(value)[:_PARAMETER_LENGTH]) for name, value in parameters.items()],
+                tags=[RunTag("simcore.parameters", json.dumps(parameters, default=str)[:5000])],
             )
         return self._children[key]
 

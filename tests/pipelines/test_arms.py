@@ -12,9 +12,10 @@ from safetensors.torch import load_file
 
 from simcore.backbones import Encoder
 from simcore.errors import InputError
-from simcore.parameters import ArmParameters
+from simcore.parameters import check_parameters
 from simcore.pipelines.arms import arms, set_arms
 from tests.journeys.test_main_job import newest, ran
+from tests.parameters.test_parameters import load
 from tests.projects import run_here, session_here
 
 STANDARD = "x+x_matched+os+x_os+random+simcore_k1+simcore+oracle"
@@ -159,7 +160,9 @@ def test_an_oracle_needs_labels_that_are_there(small_data: dict, tmp_path: Path)
 
 
 def test_a_session_builds_the_pipelines_anew_for_its_arms(tmp_path: Path) -> None:
-    set_arms({"simcore": ArmParameters(openset="coreset")}, (), {})
+    told = check_parameters(load("test"))
+    set_arms(told.model_copy(update={"comparison": told.comparison.model_copy(update={"arms": ("simcore",)})}))
+    assert list(arms()) == ["simcore"]
     with session_here(tmp_path) as session:
         session.load_context()
         assert list(arms()) == ["x", "random", "simcore"]

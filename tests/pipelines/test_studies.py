@@ -1,14 +1,17 @@
 """Studies: pipelines of arms with a table of ratio and accuracy, and their place in the report."""
 
+import json
 import logging
 import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from kedro.framework.project import pipelines
 
+from simcore.pipelines.arms import arms, studies
 from tests.journeys.test_main_job import newest, ran
-from tests.projects import run_here
+from tests.projects import run_here, session_here
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +60,54 @@ def test_a_study_re_uses_the_arms_that_were_compared(
     with caplog.at_level(logging.INFO):
         run_here(root, params={**small_data, **mine}, pipeline_names=["thresholds"])
     assert set(ran(caplog)) == {"tabulate_thresholds", "draw_thresholds"}
+
+
+def test_studies_need_nothing_that_they_do_not_make() -> None:
+    for study in studies():
+        free = {name for name in pipelines[study].inputs() if not name.startswith("params:")}
+        assert not free, (study, free)
+
+
+def test_variants_share_what_they_do_not_change() -> None:
+    nodes = {node.name: node for node in pipelines["opensets"].nodes}
+    # Another open-set is read, embedded and picked from by the same encoder, and X is trained on once.
+    assert nodes["clothes_and_digits.embed_openset"].inputs[0] == "retrieval_encoder"
+    assert "clothes_and_digits.train_retrieval_encoder" not in nodes and "x_clothes_and_digits.pretrain" not in nodes
+    picked = nodes["pick_simcore_clothes_and_digits"].inputs
+    assert picked[:3] == ["target_embeddings", "openset_embeddings_clothes_and_digits", "excluded_clothes_and_digits"]
+    nodes = {node.name: node for node in pipelines["methods"].nodes}
+    trained = nodes["byol.train_retrieval_encoder"]
+    assert "params:variants.byol.retrieval" in trained.inputs and "target_manifest" in trained.inputs
+    assert nodes["byol.embed_openset"].inputs[:2] == ["retrieval_encoder_byol", "openset_manifest"]
+    assert "params:variants.byol.pretraining" in nodes["simcore_byol.pretrain"].inputs
+
+
+def test_a_variant_that_changes_nothing_is_the_run_itself(tmp_path: Path, small_data: dict) -> None:
+    with session_here(tmp_path, params={**small_data, "method": "byol"}) as session:
+        session.load_context()
+        assert not [name for name in arms("methods") if name.endswith("_byol")]
+        assert "x_swav" in arms("methods")
+
+
+def test_a_study_of_variants_gives_each_its_own_encoder_and_pool(
+    finished: Path, small_data: dict, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = Path(shutil.copytree(finished, tmp_path / "root"))
+    study = {"arms": "x+simcore", "variants": "byol+clothes_and_digits", "varied": "simcore"}
+    with caplog.at_level(logging.INFO):
+        run_here(root, params={**small_data, "studies": {"methods": study}}, pipeline_names=["methods"])
+    again = set(ran(caplog))
+    assert "x.pretrain" not in again and "embed_target" not in again
+    table = pd.read_parquet(newest(root, "study_methods.parquet"))
+    leading = table[table["protocol"] == "clean"].drop_duplicates("arm").set_index("arm")
+    assert list(leading.index) == ["x", "simcore", "simcore_byol", "simcore_clothes_and_digits"]
+    pool = pd.read_parquet(newest(root, "openset_manifest_clothes_and_digits.parquet"))
+    assert pool["label"].str.startswith(("fashion/", "digit/")).all()
+    picks = pd.read_parquet(newest(root, "coreset_simcore_clothes_and_digits.parquet"))
+    assert set(picks["key"]) <= set(pool["key"])
+    last = leading.loc["simcore_clothes_and_digits"]
+    assert last["images"] == len(picks) and last["ratio_percent"] == pytest.approx(100 * len(picks) / len(pool))
+    # BYOL's own retrieval encoder orders the pool in its own way.
+    folders = [newest(root, name) for name in ("retrieval_encoder", "retrieval_encoder_byol")]
+    cards = [json.loads(next(folder.rglob("card.json")).read_text()) for folder in folders]
+    assert [card["method"] for card in cards] == ["simclr", "byol"]

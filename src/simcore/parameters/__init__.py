@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from simcore.errors import InputError
 from simcore.parameters.arms import PUBLISHED, ArmParameters, ComparisonParameters, StudyParameters
@@ -31,6 +31,7 @@ from simcore.parameters.training import (
     RetrievalParameters,
     TrainingParameters,
 )
+from simcore.parameters.variants import GROUPS, VariantParameters
 from simcore.parameters.weights import GivenWeights
 
 # Keys that Kedro, the catalog and other parameters read from `--params`; they are no parameters of a node.
@@ -66,12 +67,15 @@ class ParameterTree(Parameters):
     arms: dict[str, ArmParameters]
     comparison: ComparisonParameters
     studies: dict[str, StudyParameters]
+    variants: dict[str, VariantParameters] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check_arms(self) -> "ParameterTree":
         for what, names in (
             ("comparison.arms", self.comparison.arms),
             *((f"studies.{name}.arms", study.arms) for name, study in self.studies.items()),
+            *((f"studies.{name}.varied", study.varied) for name, study in self.studies.items()),
+            *((f"studies.{name}", study.chosen()) for name, study in self.studies.items() if study.variants),
             *((f"arms.{name}.steps_of", (arm.steps_of,)) for name, arm in self.arms.items() if arm.steps_of),
             *((f"arms.{name}.size_of", (arm.size_of,)) for name, arm in self.arms.items() if arm.size_of),
             *((f"arms.{name}.starts_from", (arm.starts_from,)) for name, arm in self.arms.items() if arm.starts_from),
@@ -82,6 +86,16 @@ class ParameterTree(Parameters):
                     f"`{what}` names {', '.join(map(repr, unknown))}, but the arms are {', '.join(self.arms)}; "
                     "a new one is a line of conf/base/parameters/arms.yml"
                 )
+        for what, names in (
+            *((f"studies.{name}.variants", study.variants) for name, study in self.studies.items()),
+            *((f"arms.{name}.variant", (arm.variant,)) for name, arm in self.arms.items() if arm.variant),
+        ):
+            unknown = [name for name in names if name not in self.variants]
+            if unknown:
+                raise ValueError(
+                    f"`{what}` names {', '.join(map(repr, unknown))}, but the variants are {', '.join(self.variants)}; "
+                    "a new one is a line of conf/base/parameters/arms.yml"
+                )
         for name in self.arms:
             chain = [name]
             while (before := self.arms[chain[-1]].starts_from) is not None:
@@ -89,6 +103,10 @@ class ParameterTree(Parameters):
                     raise ValueError(f"the arms {' -> '.join([*chain, before])} start from each other; let one begin")
                 chain.append(before)
         return self
+
+    def groups(self) -> dict[str, Parameters]:
+        """Return the groups that a variant may change, as they are without one."""
+        return {name: getattr(self, name) for name in GROUPS}
 
 
 def _model_of(annotation: Any) -> Any:
@@ -227,6 +245,7 @@ __all__ = [
     "StudyParameters",
     "TargetParameters",
     "TrainingParameters",
+    "VariantParameters",
     "check_parameters",
     "typed_parameter",
 ]

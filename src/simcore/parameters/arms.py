@@ -6,6 +6,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from simcore.parameters.base import Names, Parameters, Seeds
 from simcore.parameters.selection import ClusteringParameters, SelectionParameters
+from simcore.parameters.variants import in_variant
 
 PUBLISHED = "published"
 """What `labels` says to take the classes that the paper picked by hand for the target."""
@@ -27,8 +28,12 @@ class ArmParameters(Parameters):
     of `n_clusters` centroids (`all`: every target image is one; null: those of `clustering`), of the share `ratio`
     without a stop rule, or with another `tau` than `selection.tau`, selected anew `reselections` times during the
     training; the images with `labels`. `steps_of` names an arm of which it takes the number of training steps,
-    `starts_from` one whose encoders, seed by seed, its training starts from (two-stage).
+    `starts_from` one whose encoders, seed by seed, its training starts from (two-stage). With `variant` it is made
+    under other settings of retrieval, selection and training; `base` is then the arm that it is elsewhere.
     """
+
+    # A name for readers and for the published numbers; what is made does not depend on it.
+    runtime_only: ClassVar[frozenset[str]] = frozenset({"base"})
 
     target: bool = True
     openset: Openset
@@ -40,6 +45,8 @@ class ArmParameters(Parameters):
     labels: Names | None = None
     steps_of: str | None = None
     starts_from: str | None = None
+    variant: str | None = None
+    base: str | None = None
 
     @model_validator(mode="after")
     def _check(self) -> "ArmParameters":
@@ -78,9 +85,27 @@ class ArmParameters(Parameters):
 
 
 class StudyParameters(Parameters):
-    """Arms that are set against each other in a table of their own: how large, and how good."""
+    """Arms that are set against each other in a table of their own: how large, and how good.
 
-    arms: Names = Field(min_length=2)
+    Beside `arms`, those of `varied` (left out: the same ones) are made under each of `variants`.
+    """
+
+    arms: Names = Field(min_length=1)
+    variants: Names = ()
+    varied: Names = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> "StudyParameters":
+        if len(self.chosen()) < 2:  # noqa: PLR2004 a comparison
+            raise ValueError("a study sets at least two arms against each other; name another arm, or a variant")
+        if self.varied and not self.variants:
+            raise ValueError("`varied` says what is made under `variants`; name some, or leave it out")
+        return self
+
+    def chosen(self) -> tuple[str, ...]:
+        """Return the names of its arms, variant after variant."""
+        made = [in_variant(arm, variant) for variant in self.variants for arm in self.varied or self.arms]
+        return tuple(dict.fromkeys((*self.arms, *made)))
 
 
 class ComparisonParameters(Parameters):

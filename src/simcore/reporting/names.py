@@ -51,10 +51,14 @@ def arm_title(arm: str) -> str:
     """Return how readers see `arm`.
 
     Example:
-        >>> arm_title("simcore"), arm_title("my_arm")
-        ('X + SimCore', 'my arm')
+        >>> arm_title("simcore"), arm_title("simcore_byol"), arm_title("my_arm")
+        ('X + SimCore', 'X + SimCore, byol', 'my arm')
     """
-    return _ARMS.get(arm, arm.replace("_", " "))
+    for known in sorted(_ARMS, key=len, reverse=True):
+        if arm == known or arm.startswith(f"{known}_"):
+            rest = arm.removeprefix(known).replace("_", " ").strip()
+            return f"{_ARMS[known]}, {rest}" if rest else _ARMS[known]
+    return arm.replace("_", " ")
 
 
 def measure_title(evaluation: str, metric: str, protocol: str) -> str:

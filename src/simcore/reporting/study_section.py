@@ -18,6 +18,11 @@ TITLES = {
     "repeated": "Selecting again, and training X as long",
     "two_stages": "Starting from the open-set",
     "pools": "The open-set as it is, drawn, selected",
+    "methods": "Methods",
+    "encoders": "Encoders",
+    "opensets": "Open-sets",
+    "retrieval_lengths": "Length of the retrieval encoder's training",
+    "hard_negatives": "Hard negatives",
 }
 
 

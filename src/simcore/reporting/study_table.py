@@ -14,7 +14,7 @@ def tabulate_study(
     *,
     arms: Sequence[str],
     sizes: Mapping[str, int],
-    n_openset: int,
+    n_openset: int | Mapping[str, int],
     references: Sequence[str] = (),
     headline: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def tabulate_study(
         records: Flat records, as `compare_arms` takes them.
         arms: The arms, in the order wanted; the first is what the others are held against.
         sizes: Images of the open-set in each arm.
-        n_openset: Images of the open-set.
+        n_openset: Images of the open-set; by arm where the arms have different ones.
         references: Names among the records that are no arms.
         headline: Metric that leads an evaluation, by evaluation.
 
@@ -52,6 +52,7 @@ def tabulate_study(
     )
     table = rows.merge(beside, on=["arm", *MEASURE], how="left", sort=False)
     images = table["arm"].map(dict(sizes)).astype("int64")
+    whole = n_openset if isinstance(n_openset, int) else table["arm"].map(dict(n_openset))
     first = ["arm", "images", "ratio_percent", *MEASURE, "mean", "std", "low", "high", "n_seeds", "n", "among_best"]
-    table = table.assign(images=images, ratio_percent=100 * images / n_openset)
+    table = table.assign(images=images, ratio_percent=100 * images / whole)
     return table[[*first, "against", "difference", "difference_low", "difference_high"]]

@@ -6,7 +6,7 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from simcore.parameters import ArmParameters
-from simcore.pipelines.arms import COMPARISON, SELECTED, arms_to_train, for_arm
+from simcore.pipelines.arms import COMPARISON, arms_to_train, coreset_of, for_arm, of_variant, selected
 from simcore.pipelines.pretraining.nodes import join_coreset, join_openset, pretrain_arm, pretrain_coreset, take_target
 from simcore.reuse.reading import Condition, reads_only_if
 
@@ -19,35 +19,42 @@ TRAINING = (
     "params:runtime",
 )
 RESELECTION = ("openset_manifest", "excluded", "params:embedding", "params:clustering", "params:selection")
-EQUAL_COMPUTE = (
-    Condition(COMPARISON, "fairness", "equals", "equal_compute"),
-    # Given as a number, the steps are the same for every arm already.
-    Condition("params:pretraining", "optimisation.steps", "missing"),
-)
 
 
 def _assemble(arm: str, settings: ArmParameters) -> Node:
     function: Callable[..., Any] = take_target
     inputs = ["target_manifest"]
+    pool = of_variant("openset_manifest", settings.variant)
     if settings.openset == "all":
-        function, inputs = join_openset, [*inputs, "openset_manifest", "excluded", f"params:arms.{arm}"]
+        excluded = of_variant("excluded", settings.variant)
+        function, inputs = join_openset, [*inputs, pool, excluded, f"params:arms.{arm}"]
     elif settings.openset != "none":
-        function, inputs = join_coreset, [*inputs, "openset_manifest", f"coreset_{arm}", f"params:arms.{arm}"]
+        function, inputs = join_coreset, [*inputs, pool, coreset_of(arm), f"params:arms.{arm}"]
     return Node(function, inputs=inputs, outputs="training_set", name="assemble", tags="cpu")
 
 
 def _pretrain(arm: str, settings: ArmParameters) -> Node:
     """Return the node that trains; it looks at the coreset of the arm whose steps it takes, where it takes them."""
-    longest = f"coreset_{settings.steps_of or SELECTED}"
+    longest = coreset_of(settings.steps_of or selected(settings.variant))
+    pretraining = of_variant("params:pretraining", settings.variant)
+    equal_compute = (
+        Condition(COMPARISON, "fairness", "equals", "equal_compute"),
+        # Given as a number, the steps are the same for every arm already.
+        Condition(pretraining, "optimisation.steps", "missing"),
+    )
     selects = settings.openset == "coreset"
     function = for_arm(pretrain_coreset if selects else pretrain_arm, arm)
     if settings.steps_of is None:
-        function = reads_only_if(longest, *EQUAL_COMPUTE)(function)
+        function = reads_only_if(longest, *equal_compute)(function)
     if selects and settings.reselections is None:
-        function = reads_only_if("excluded", Condition("params:pretraining", "reselections"))(function)
+        excluded = of_variant("excluded", settings.variant)
+        function = reads_only_if(excluded, Condition(pretraining, "reselections"))(function)
     start = None if settings.starts_from is None else f"encoders_{settings.starts_from}"
     inputs = {
-        **{name.rpartition(":")[2]: name for name in (*TRAINING, *(RESELECTION if selects else ()))},
+        **{
+            name.rpartition(":")[2]: of_variant(name, settings.variant)
+            for name in (*TRAINING, *(RESELECTION if selects else ()))
+        },
         "training_set": "training_set",
         "settings": f"params:arms.{arm}",
         "matched": longest,

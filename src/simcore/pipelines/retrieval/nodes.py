@@ -24,6 +24,7 @@ def train_retrieval_encoder(
     images: ImageParameters,
     retrieval: RetrievalParameters,
     runtime: RuntimeParameters,
+    variant: str | None = None,
 ) -> tuple[Encoder, pd.DataFrame]:
     """Return the retrieval encoder, trained on the training part of X or given, and its curves (none if given)."""
     side = image_size["image_size"]
@@ -50,7 +51,7 @@ def train_retrieval_encoder(
         store,
         recipe=recipe,
         seed=retrieval.seed,
-        reporter=reporter(prefix="retrieval/"),
-        description="retrieval encoder",
+        reporter=reporter(prefix="retrieval/" if variant is None else f"retrieval/{variant}/"),
+        description="retrieval encoder" if variant is None else f"retrieval encoder, {variant}",
         probe=make_probe(store, recipe=recipe, images=images),
     )
