@@ -2,7 +2,7 @@
 
 import logging
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,21 +65,22 @@ class FreshnessHook:
     """Gives the datasets that look at other artefacts the catalog to find them in, and what they are made by.
 
     Args:
-        whole_pipeline: Returns all stages; called when a catalog has such datasets.
+        all_pipelines: Returns the pipelines by name; called when a catalog has such datasets.
     """
 
-    def __init__(self, whole_pipeline: Callable[[], Pipeline]) -> None:
-        self._whole_pipeline = whole_pipeline
+    def __init__(self, all_pipelines: Callable[[], Mapping[str, Pipeline]]) -> None:
+        self._all_pipelines = all_pipelines
 
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog) -> None:
         """Attach the catalog to every dataset of it that looks at others."""
-        names = catalog.filter(type_regex="IfFresh")
+        names = catalog.filter(type_regex="IfFresh|StatesDataset")
         if names:
-            pipeline = self._whole_pipeline()
+            registered = self._all_pipelines()
+            whole = sum(registered.values(), Pipeline([]))
             for name in names:
                 dataset: Any = catalog[name]
-                dataset.attach(catalog, pipeline=pipeline)
+                dataset.attach(catalog, pipeline=whole, usual=registered["__default__"])
 
 
 def _git(project: Path, *arguments: str) -> str:

@@ -17,10 +17,12 @@ from simcore.pipelines import (
     ingestion,
     plan,
     pretraining,
+    prune,
     reporting,
     retrieval,
     segmentation,
     selection,
+    status,
     study,
 )
 from simcore.pipelines.arms import studies
@@ -51,6 +53,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "audit": stages["ingestion"] + stages["screening"] + audit.create_pipeline(),
         "detection": target + detection.create_pipeline(),
         "segmentation": target + segmentation.create_pipeline(),
+        "prune": prune.create_pipeline(),
+        "status": status.create_pipeline(),
     }
     whole = sum(stages.values(), Pipeline([]))
     return {"__default__": whole, "comparison": whole, **stages, **asides, **_studies(stages)}

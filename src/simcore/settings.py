@@ -27,15 +27,15 @@ def _tracking_uri(data_root: str) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_from_root(data_root)}/mlflow.db"
 
 
-def _whole_pipeline() -> Pipeline:
-    """Return all stages and what is run beside; they are imported, with the libraries they need, when someone asks."""
+def _all_pipelines() -> dict[str, Pipeline]:
+    """Return all pipelines by name; they are imported, with the libraries they need, when someone asks."""
     from simcore.pipeline_registry import register_pipelines
 
-    return sum(register_pipelines().values(), Pipeline([]))
+    return register_pipelines()
 
 
 SESSION_CLASS = SimCoreSession
-HOOKS = (ParametersHook(set_arms), FreshnessHook(_whole_pipeline), TrackingHook())
+HOOKS = (ParametersHook(set_arms), FreshnessHook(_all_pipelines), TrackingHook())
 # kedro-viz's run status hook writes `.viz/` at every run for a view that expects full sequential runs only.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
 CONFIG_LOADER_CLASS = LayeredConfigLoader

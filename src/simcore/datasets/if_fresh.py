@@ -12,17 +12,17 @@ from simcore.reuse.plan import make_plan
 from simcore.reuse.values import value_fingerprint
 
 
-class _Looking(AbstractDataset[None, Any]):
+class Looking(AbstractDataset[None, Any]):
     """Looks at artefacts that stand under their own names; a hook attaches the catalog and the whole pipeline."""
 
     def __init__(self, *, metadata: dict[str, Any] | None = None) -> None:
         self.metadata = metadata
         self._catalog: CatalogProtocol | None = None
-        self._pipeline = Pipeline([])
+        self._pipeline = self._usual = Pipeline([])
 
-    def attach(self, catalog: CatalogProtocol, *, pipeline: Pipeline) -> None:
-        """Tell the dataset the catalog of the run and the pipeline that makes the artefacts; a hook does that."""
-        self._catalog, self._pipeline = catalog, pipeline
+    def attach(self, catalog: CatalogProtocol, *, pipeline: Pipeline, usual: Pipeline | None = None) -> None:
+        """Tell the dataset the catalog of the run, all that makes artefacts, and the usual part; a hook does that."""
+        self._catalog, self._pipeline, self._usual = catalog, pipeline, usual or pipeline
 
     def save(self, data: None) -> None:
         """Refuse: artefacts are saved under their own names."""
@@ -49,7 +49,7 @@ class _Looking(AbstractDataset[None, Any]):
         return self._catalog
 
 
-class IfFreshDataset(_Looking):
+class IfFreshDataset(Looking):
     """Loads the dataset named, or None where it is missing or was made from other parameters, code or inputs.
 
     For nodes that know more once a later stage has run, such as the cost planner after the selection: an ordinary
@@ -79,7 +79,7 @@ class IfFreshDataset(_Looking):
         return {"dataset": self._name}
 
 
-class IfFreshGroupDataset(_Looking):
+class IfFreshGroupDataset(Looking):
     """Loads all artefacts whose names match, by name; those that do not hold are left out.
 
     Args:

@@ -23,6 +23,7 @@ from simcore.parameters.evaluation import (
 )
 from simcore.parameters.export import ExportParameters
 from simcore.parameters.plan import PlanParameters
+from simcore.parameters.prune import PruneParameters
 from simcore.parameters.segmentation import SegmentationParameters
 from simcore.parameters.selection import AUDIT, ClusteringParameters, EmbeddingParameters, SelectionParameters
 from simcore.parameters.training import (
@@ -59,6 +60,7 @@ class ParameterTree(Parameters):
     attributes: AttributesParameters
     reporting: ReportingParameters
     plan: PlanParameters
+    prune: PruneParameters
     audit: AuditParameters
     export: ExportParameters
     detection: DetectionParameters
@@ -237,6 +239,7 @@ __all__ = [
     "ParameterTree",
     "PlanParameters",
     "PretrainingParameters",
+    "PruneParameters",
     "ReportingParameters",
     "RetrievalParameters",
     "RuntimeParameters",

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import logging
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from time import perf_counter
@@ -15,6 +16,7 @@ from kedro.runner import SequentialRunner
 from pluggy import PluginManager
 
 from simcore.parameters import RuntimeParameters, typed_parameter
+from simcore.reuse.locking import locked
 from simcore.reuse.plan import NOT_MADE, Plan, make_plan, output_fingerprint
 from simcore.reuse.records import Record, write_record
 from simcore.workspace import enter_work_directory, leave_work_directory
@@ -99,11 +101,27 @@ class ReuseRunner(SequentialRunner):
         if only_missing_outputs:
             LOGGER.info("--only-missing-outputs is covered: finished artefacts that still hold are re-used.")
         runtime = _runtime(catalog)
+        work_root = None if runtime is None else Path(runtime.work_dir)
+        namespaces = {node.namespace for node in pipeline.nodes}
+        # The plan too: what another run is making would look as if it were missing.
+        with nullcontext() if work_root is None else locked(work_root / "locks", namespaces):
+            self._run_stale(pipeline, catalog, hook_manager, run_id, runtime=runtime, work_root=work_root)
+        return {name: catalog[name] for name in pipeline.outputs()}
+
+    def _run_stale(
+        self,
+        pipeline: Pipeline,
+        catalog: CatalogProtocol,
+        hook_manager: PluginManager | None,
+        run_id: str | None,
+        *,
+        runtime: RuntimeParameters | None,
+        work_root: Path | None,
+    ) -> None:
         plan = make_plan(pipeline, catalog, reuse=runtime is None or runtime.reuse)
         self._tell(plan)
         names = [step.node for step in plan.stale]
         stale = pipeline.filter(node_names=names) if names else Pipeline([])
-        work_root = None if runtime is None else Path(runtime.work_dir)
         recorder = _Recorder(plan, catalog, run_id, work_root)
         if hook_manager is not None:
             hook_manager.register(recorder)
@@ -113,7 +131,6 @@ class ReuseRunner(SequentialRunner):
             leave_work_directory(remove=False)
             if hook_manager is not None:
                 hook_manager.unregister(recorder)
-        return {name: catalog[name] for name in pipeline.outputs()}
 
     @staticmethod
     def _tell(plan: Plan) -> None:
