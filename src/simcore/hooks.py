@@ -10,11 +10,12 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol, DataCatalog
-from kedro.io.core import AbstractVersionedDataset
+from kedro.io.core import AbstractVersionedDataset, is_parameter
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pydantic import BaseModel
 
+from simcore.lineage import describe_data, describe_pools
 from simcore.parameters import ParameterTree, check_parameters
 from simcore.tracking import Tracker, current_tracker, flatten, set_tracker
 
@@ -98,7 +99,7 @@ def _git(project: Path, *arguments: str) -> str:
 
 
 class TrackingHook:
-    """One MLflow run per command, one child per arm and seed, with equal columns."""
+    """One MLflow run per command, one child per arm and seed, with equal columns and the versions of their data."""
 
     def __init__(self) -> None:
         self._project = Path.cwd()
@@ -147,12 +148,23 @@ class TrackingHook:
 
     @hook_impl
     def after_node_run(self) -> None:
-        """Count, to know at the end whether anything was made."""
+        """Count, to know at the end whether anything was made; say which data it was made from."""
         self._nodes_run += 1
+        tracker = current_tracker()
+        if tracker is not None:
+            tracker.tag_data()
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str) -> None:
+        """Note which version was opened."""
+        tracker = current_tracker()
+        if tracker is not None and f"data.{dataset_name}" not in tracker.data:
+            self._note(dataset_name)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
         """Log what its catalog entry asks for: `metadata: {mlflow: {metrics: true}}` or `{artifact_path: …}`."""
+        self._note(dataset_name)
         tracker, dataset = current_tracker(), self._catalog.get(dataset_name)
         wish = (getattr(dataset, "metadata", None) or {}).get("mlflow", {})
         if tracker is None or not wish:
@@ -165,6 +177,11 @@ class TrackingHook:
             client = MlflowClient(tracker.tracking_uri)
             client.log_artifact(tracker.run_id, str(dataset._get_load_path()), wish["artifact_path"])
 
+    def _note(self, name: str) -> None:
+        tracker = current_tracker()
+        if tracker is not None and not is_parameter(name):
+            tracker.note_data(describe_data(name, self._catalog.get(name)))
+
     @hook_impl
     def after_catalog_created(self, catalog: CatalogProtocol) -> None:
         """Remember the catalog, which saved datasets are looked up in."""
@@ -175,6 +192,7 @@ class TrackingHook:
         """Close the children; a run that made nothing leaves no row behind; say where to look."""
         tracker = current_tracker()
         if tracker is not None:
+            tracker.note_data(describe_pools(catalog))
             tracker.close("FINISHED")
             if self._nodes_run == 0:
                 from mlflow.tracking import MlflowClient

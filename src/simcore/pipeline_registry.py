@@ -6,6 +6,7 @@ Kedro's selective loading makes `find_pipelines()` drop names that it does not f
 from kedro.pipeline import Pipeline
 
 from simcore.pipelines import (
+    active_learning,
     attributes,
     audit,
     clustering,
@@ -15,6 +16,7 @@ from simcore.pipelines import (
     export,
     finetune,
     ingestion,
+    openset_semi_supervised,
     plan,
     pretraining,
     prune,
@@ -22,8 +24,10 @@ from simcore.pipelines import (
     retrieval,
     segmentation,
     selection,
+    semi_supervised,
     status,
     study,
+    webly,
 )
 from simcore.pipelines.arms import studies
 from simcore.pipelines.variants import create_variants
@@ -44,6 +48,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
     # An encoder from elsewhere needs of the stages before no more than the target.
     target = stages["ingestion"].to_outputs("target_manifest", "image_size")
+    # The open-set without what no arm may take.
+    pools = stages["ingestion"] + stages["screening"] + stages["selection"].to_outputs("excluded")
     asides = {
         "evaluation": target + stages["evaluation"],
         "finetune": target + finetune.create_pipeline(),
@@ -53,6 +59,10 @@ def register_pipelines() -> dict[str, Pipeline]:
         "audit": stages["ingestion"] + stages["screening"] + audit.create_pipeline(),
         "detection": target + detection.create_pipeline(),
         "segmentation": target + segmentation.create_pipeline(),
+        "semi_supervised": target + semi_supervised.create_pipeline(),
+        "active_learning": target + active_learning.create_pipeline(),
+        "openset_semi_supervised": pools + openset_semi_supervised.create_pipeline(),
+        "webly": pools + webly.create_pipeline(),
         "prune": prune.create_pipeline(),
         "status": status.create_pipeline(),
     }

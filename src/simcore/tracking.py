@@ -15,6 +15,8 @@ from typing import Any
 from simcore.training.reporter import Reporter, SilentReporter
 
 _PARAMETER_LENGTH = 6000
+# MLflow's own limits: of one call, of a tag's name and of its value.
+_TAGS_A_CALL, _TAG_NAME, _TAG_LENGTH = 100, 250, 5000
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Tracker:
         parameters: Flat parameters, logged on every child so that all have the same columns.
         tags: Tags of every child.
         of_variants: What differs from `parameters` for arms that are made under a variant.
+        data: Which data the command rests on, as tags (`simcore.lineage`); `note_data` adds to it.
     """
 
     tracking_uri: str
@@ -79,6 +82,8 @@ class Tracker:
     parameters: Mapping[str, Any]
     tags: Mapping[str, str]
     of_variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+    _tagged: dict[str, str] = field(default_factory=dict)
     _children: dict[tuple[str, int | None], str] = field(default_factory=dict)
 
     def child(self, *, arm: str, seed: int | None) -> str:
@@ -89,20 +94,17 @@ class Tracker:
         key = (arm, seed)
         if key not in self._children:
             client = MlflowClient(self.tracking_uri)
-            parameters = {**self.parameters, **self.of_variants.get(arm, {})}
             name = arm if seed is None else f"{arm} seed {seed}"
-            tags = {
-                **self.tags,
-                "mlflow.parentRunId": self.run_id,
-                "arm": arm,
-                "seed": "" if seed is None else str(seed),
-            }
+            which = {"arm": arm, "seed": "" if seed is None else str(seed)}
+            # Also as parameters, since those are what MLflow compares: children of one command differ in these.
+            parameters = {**self.parameters, **self.of_variants.get(arm, {}), **which}
+            tags = {**self.tags, "mlflow.parentRunId": self.run_id, **which}
             run = client.create_run(self.experiment_id, tags=tags, run_name=name)
             self._children[key] = run.info.run_id
             client.log_batch(
                 run.info.run_id,
                 params=[Param(name, str(value)[:_PARAMETER_LENGTH]) for name, value in parameters.items()],
-                tags=[RunTag("simcore.parameters", json.dumps(parameters, default=str)[:5000])],
+                tags=[RunTag("simcore.parameters", json.dumps(parameters, default=str)[:_TAG_LENGTH])],
             )
         return self._children[key]
 
@@ -112,12 +114,41 @@ class Tracker:
             run_id = self.child(arm=record["arm"], seed=record["seed"])
             MlflowReporter(self.tracking_uri, run_id).log({metric_name(record): record["value"]}, step=0)
 
+    def note_data(self, facts: Mapping[str, str]) -> None:
+        """Remember data that the command has opened or made, for `tag_data`."""
+        self.data.update(facts)
+
+    def tag_data(self) -> None:
+        """Tag the command's run with what was noted since the last call; the children get all of it at the end."""
+        new = {name: value for name, value in self.data.items() if self._tagged.get(name) != value}
+        self._tag(self.run_id, new)
+        self._tagged.update(new)
+
+    def tag_child(self, tags: Mapping[str, str], *, arm: str, seed: int | None) -> None:
+        """Tag the child run of `arm` and `seed`."""
+        self._tag(self.child(arm=arm, seed=seed), tags)
+
     def close(self, status: str) -> None:
-        """End the children with `status` (`FINISHED` or `FAILED`)."""
+        """End the children with `status` (`FINISHED` or `FAILED`), with the data noted on all runs."""
         from mlflow.tracking import MlflowClient
 
+        self.tag_data()
         for run_id in self._children.values():
+            self._tag(run_id, self.data)
             MlflowClient(self.tracking_uri).set_terminated(run_id, status)
+
+    def _tag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        from mlflow.entities import RunTag
+        from mlflow.tracking import MlflowClient
+
+        listed = [RunTag(_allowed(name)[:_TAG_NAME], value[:_TAG_LENGTH]) for name, value in tags.items()]
+        for start in range(0, len(listed), _TAGS_A_CALL):
+            MlflowClient(self.tracking_uri).log_batch(run_id, tags=listed[start : start + _TAGS_A_CALL])
+
+
+def _allowed(name: str) -> str:
+    """Return a name with nothing in it that MLflow refuses."""
+    return re.sub(r"[^\w\-. :/]", "-", name)
 
 
 def metric_name(record: Mapping[str, Any]) -> str:
@@ -127,8 +158,7 @@ def metric_name(record: Mapping[str, Any]) -> str:
         >>> metric_name({"evaluation": "linear", "metric": "top1", "protocol": "clean"})
         'linear_top1.clean'
     """
-    name = f"{record['evaluation']}_{record['metric']}.{record['protocol']}"
-    return re.sub(r"[^\w\-. :/]", "-", name)  # what MLflow allows in a name
+    return _allowed(f"{record['evaluation']}_{record['metric']}.{record['protocol']}")
 
 
 _TRACKER: ContextVar[Tracker | None] = ContextVar("simcore_tracker", default=None)
@@ -151,3 +181,10 @@ def reporter(*, arm: str | None = None, seed: int | None = None, prefix: str = "
         return SilentReporter()
     run_id = tracker.run_id if arm is None else tracker.child(arm=arm, seed=seed)
     return MlflowReporter(tracker.tracking_uri, run_id, prefix)
+
+
+def tag_child(tags: Mapping[str, str], *, arm: str, seed: int | None) -> None:
+    """Tag the child run of `arm` and `seed`, where a run is tracked."""
+    tracker = _TRACKER.get()
+    if tracker is not None:
+        tracker.tag_child(tags, arm=arm, seed=seed)

@@ -27,6 +27,8 @@ FLAGS = (
     "--disable-sync",
     "--hide-scrollbars",
 )
+# Pixels below which Chromium makes no window; a phone is emulated.
+NARROWEST = 500
 # What the pages of other projects ask for and do without: kedro-viz its web fonts (it has local ones) and, in a static
 # build, the metadata of a running server; MLflow the user of a server with accounts.
 HARMLESS = (
@@ -56,6 +58,9 @@ def browser(*, size: tuple[int, int] = (1600, 1000), dark: bool = False) -> Iter
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
     try:
+        if size[0] < NARROWEST:
+            metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": True}
+            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         if dark:
             features = [{"name": "prefers-color-scheme", "value": "dark"}]
             driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})

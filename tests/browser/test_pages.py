@@ -15,6 +15,10 @@ import mlflow
 import pytest
 from kedro.framework.project import pipelines
 from kedro.framework.startup import bootstrap_project
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browser.page import browser, click_all, look, serve
 from tests.journeys.test_main_job import STAGES, newest
@@ -148,6 +152,93 @@ def test_mlflow_lists_parent_and_arms_with_equal_columns(finished: Path, trackin
         assert not page.errors
 
 
+@pytest.fixture(scope="module")
+def runs_page(finished: Path, tracking_server: str) -> str:
+    """Return the address of the list of runs."""
+    client = mlflow.MlflowClient(f"sqlite:///{finished}/mlflow.db")
+    return f"{tracking_server}/#/experiments/{client.get_experiment_by_name('simcore').experiment_id}/runs"
+
+
+def listed(driver: WebDriver) -> set[str]:
+    """Return the names of the runs in the list."""
+    links = driver.find_elements(By.CSS_SELECTOR, "[role=gridcell] a")
+    return {link.text for link in links if link.text}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "picture"),
+    [
+        ('tags.arm = "simcore"', {"simcore seed 0"}, "arm"),
+        ('params.arm = "x" and params.seed = "0"', {"x seed 0"}, "parameter"),
+        (
+            "metrics.`linear_top1.clean` > 0",
+            {"x seed 0", "random seed 0", "simcore seed 0", "random_network seed 0"},
+            "metric",
+        ),
+        ("metrics.`linear_top1.clean` > 1", set(), "nothing"),
+    ],
+)
+def test_mlflow_filters_by_arm_and_metric(
+    runs_page: str, pictures: Path, question: str, answer: set[str], picture: str
+) -> None:
+    with browser() as driver:
+        driver.get(runs_page)
+        look(driver, expected=("__default__",), picture=pictures / "mlflow_before.png")
+        box = driver.find_element(By.CSS_SELECTOR, 'input[data-component-id*="runssearchautocomplete"]')
+        box.send_keys(question, Keys.ENTER)
+        # MLflow lists, and counts, the parent of what matches, with its children folded below it.
+        wanted = answer | {"__default__"} if answer else set()
+        count = f"{len(wanted)} matching run"
+        look(driver, expected=(count,), picture=pictures / f"mlflow_filter_{picture}.png")
+        if answer:
+            click_all(driver, 'button[data-component-id*="runnamecellrenderer"]')
+        page = look(driver, expected=tuple(wanted), picture=pictures / f"mlflow_filter_{picture}.png")
+        assert not page.errors
+        assert listed(driver) == wanted
+
+
+def test_mlflow_compares_two_runs_side_by_side(finished: Path, runs_page: str, pictures: Path) -> None:
+    client = mlflow.MlflowClient(f"sqlite:///{finished}/mlflow.db")
+    experiment = client.get_experiment_by_name("simcore").experiment_id
+    chosen = {arm: client.search_runs([experiment], f"tags.arm = '{arm}'")[0] for arm in ("x", "simcore")}
+    with browser(size=(1600, 2400)) as driver:
+        driver.get(runs_page)
+        look(driver, expected=("__default__",), picture=pictures / "mlflow_before.png")
+        click_all(driver, 'button[data-component-id*="runnamecellrenderer"]')
+        look(driver, expected=("x seed 0", "simcore seed 0"), picture=pictures / "mlflow_before.png")
+        for run in chosen.values():
+            click_all(driver, f'[row-id="{run.info.run_id}"] input[aria-label*="row selection"]')
+        click_all(driver, '[data-testid="runs-compare-button"]')
+        look(driver, expected=("Comparing 2 Runs", "Parameters", "Metrics"), picture=pictures / "mlflow_compare.png")
+        for part in ("Parameters", "Metrics", "Tags"):
+            assert table_of(driver, part), f"{part} are not compared"
+        click_all(driver, '[aria-label="Parameters - Show diff only"]')
+        WebDriverWait(driver, 20).until(lambda d: [row[0] for row in table_of(d, "Parameters")] == ["arm"])
+        page = look(driver, expected=("Parameters",), picture=pictures / "mlflow_compare_differing.png")
+        order = table_of(driver, "Parameters")[0][1:]
+        shown = {name: values for name, *values in table_of(driver, "Metrics")}
+    assert not page.errors
+    assert sorted(order) == ["simcore", "x"]
+    # The list of metrics is as long as its window.
+    assert {"feature_spread", "knn_top1.clean k-5"} <= set(shown)
+    for metric, values in shown.items():
+        own = [chosen[arm].data.metrics[metric] for arm in order]
+        assert [float(value) for value in values] == pytest.approx(own, abs=1e-2), metric
+
+
+def table_of(driver: WebDriver, part: str) -> list[list[str]]:
+    """Return the rows of the compared parameters, metrics or tags: a name, and a value a run."""
+    return driver.execute_script(
+        """
+        const button = document.querySelector(`[aria-label="${arguments[0]} - Show diff only"]`);
+        let part = button;
+        while (part && !part.querySelector("table")) part = part.parentElement;
+        return part ? [...part.querySelectorAll("tr")].map(r => [...r.children].map(c => c.innerText.trim())) : [];
+        """,
+        part,
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "size", "dark"),
     [("desktop", (1280, 2400), False), ("phone", (390, 2400), False), ("dark", (1280, 2400), True)],
@@ -161,4 +252,4 @@ def test_report_opens_without_errors(
         assert not page.errors
         broken = driver.execute_script("return [...document.images].filter(i => !i.complete || !i.naturalWidth).length")
         assert broken == 0
-        assert driver.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+        assert driver.execute_script("return [innerWidth, document.documentElement.scrollWidth]") == [size[0]] * 2

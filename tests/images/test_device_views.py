@@ -180,3 +180,9 @@ def test_wrong_groups_and_keys(images) -> None:
             DeviceViews(groups, seed=0)
     with pytest.raises(InputError, match="8 images with 1 `keys`"):
         DeviceViews(GROUPS, seed=0)(images, step=0, keys=["a"], device="cpu")
+
+
+@pytest.mark.parametrize("more", [{"rand_augment": (2, 10)}, {"crop": "centre"}])
+def test_what_workers_alone_draw_is_refused(more) -> None:
+    with pytest.raises(InputError, match="which are drawn by workers only; use `MultiViews`"):
+        DeviceViews(((ViewSettings(image_size=8), 1), (ViewSettings(image_size=8, **more), 1)), seed=0)

@@ -191,8 +191,69 @@ def test_the_repr_tells_all_settings() -> None:
         ({"grayscale": 2}, "`grayscale` is 2"),
         ({"contrast": -1}, "`contrast` is -1"),
         ({"hue": 0.6}, "`hue` is 0.6"),
+        ({"crop": "center"}, "`crop` is 'center'; allowed are 'random' and 'centre'"),
+        ({"rand_augment": (0, 10)}, r"`rand_augment` is \(0, 10\)"),
+        ({"rand_augment": (2, 31)}, "a magnitude from 0 to 30"),
+        ({"rand_augment": [2, 10]}, "it must be a pair"),
     ],
 )
 def test_settings_out_of_range(changes: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         ViewSettings(**changes)
+
+
+def test_weak_and_strong_views_are_torchvisions_in_one_stream_of_draws(noise) -> None:
+    """A twin written out: crop, flip, then RandAugment; the next group goes on with the same generator."""
+    image = noise(40, 33)
+    plain = {"image_size": 16, "jitter": 0.0, "grayscale": 0.0}
+    weak, strong, centred = (
+        ViewSettings(**plain, **more) for more in ({}, {"rand_augment": (2, 10)}, {"crop": "centre"})
+    )
+    crop = v2.RandomResizedCrop(16, scale=(0.2, 1.0), antialias=True)
+    # Of no probability, but each draws a number.
+    rest = [v2.RandomApply([v2.Identity()], p=0.0), v2.RandomGrayscale(0.0)]
+    twins = (
+        v2.Compose([crop, v2.RandomHorizontalFlip(0.5), *rest]),
+        v2.Compose([crop, v2.RandomHorizontalFlip(0.5), v2.RandAugment(2, 10), *rest]),
+        v2.Compose([v2.Resize(18, antialias=True), v2.CenterCrop(16), v2.RandomHorizontalFlip(0.5), *rest]),
+    )
+    views = MultiViews(((weak, 1), (strong, 2), (centred, 1)), seed=0)
+    for step in range(12):
+        drawn = torch.cat(views(np.asarray(image), step=step, key="a"))
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(view_seed(seed=0, step=step, key="a"))
+            expected = [np.asarray(twins[place](image)) for place in (0, 1, 1, 2)]
+        np.testing.assert_array_equal(drawn.permute(0, 2, 3, 1).numpy(), np.stack(expected))
+
+
+@given(seed=st.integers(0, 10**6), operations=st.integers(1, 4))
+@settings(max_examples=40, deadline=None)
+def test_rand_augment_of_a_grey_image_is_that_of_its_three_channels(noise, *, seed: int, operations: int) -> None:
+    grey = np.asarray(noise(17, 23, mode="L", seed=seed))
+    views = MultiViews(((ViewSettings(image_size=12, jitter=0.0, rand_augment=(operations, 10)), 4),), seed=seed)
+    compact = views(grey, step=0, key="a")[0]
+    colour = views(np.repeat(grey[:, :, None], 3, axis=2), step=0, key="a")[0]
+    assert torch.equal(compact, colour)
+
+
+def test_a_centred_view_is_the_middle_or_its_mirror(noise) -> None:
+    """224 pixels of 256: the crop of the published test images."""
+    image = np.asarray(noise(256, 300))
+    settings_ = ViewSettings(crop="centre", jitter=0.0, grayscale=0.0)
+    drawn = MultiViews(((settings_, 8),), seed=0)(image, step=0, key="a")[0].permute(0, 2, 3, 1).numpy()
+    left = round((image.shape[1] - 224) / 2)
+    top = round((image.shape[0] - 224) / 2)
+    middle = image[top : top + 224, left : left + 224]
+    mirrored = [np.array_equal(view, middle[:, ::-1]) for view in drawn]
+    assert all(flipped or np.array_equal(view, middle) for flipped, view in zip(mirrored, drawn, strict=True))
+    assert 0 < sum(mirrored) < 8
+
+
+def test_the_repr_of_views_without_what_came_later_is_as_it_was() -> None:
+    """It is part of the fingerprint of runs."""
+    assert repr(ViewSettings(image_size=12)) == (
+        "ViewSettings(image_size=12, scale=(0.2, 1.0), ratio=(0.75, 1.3333333333333333), interpolation='bilinear', "
+        "flip=0.5, jitter=0.8, brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2, grayscale=0.2)"
+    )
+    assert repr(ViewSettings(rand_augment=(2, 10))).endswith("grayscale=0.2, rand_augment=(2, 10))")
+    assert repr(ViewSettings(crop="centre")).endswith("grayscale=0.2, crop='centre')")

@@ -131,6 +131,13 @@ def test_every_pick_is_explained_by_target_images(finished: Path) -> None:
     assert explanations.groupby("key")["target_similarity"].is_monotonic_decreasing.all()
 
 
+def test_the_report_sets_one_centroid_against_all_without_training_on_its_coreset(finished: Path) -> None:
+    report = newest(finished, "report.html").read_text()
+    k = len(pq.read_table(newest(finished, "centroids.parquet")))
+    assert f"One centroid against {k}" in report and "images are in both" in report
+    assert not (finished / "06_encoders" / "simcore_k1").exists()
+
+
 def test_metrics_name_arm_seed_and_protocol(finished: Path) -> None:
     records = json.loads(newest(finished, "metrics_simcore.json").read_text())
     assert {record["arm"] for record in records} == {"simcore"}
@@ -204,7 +211,8 @@ def test_changed_data_remake_everything_that_rests_on_them(
     caplog.clear()
     with caplog.at_level(logging.INFO):
         run_here(copy, params=params, pipeline_names=chain)
-    assert set(ran(caplog)) == {"ingest_openset", "embed_openset", "pick_coreset", "pick_random", "explain_coreset"}
+    picking = {"pick_coreset", "pick_random", "explain_coreset", "peel_rounds_k1", "pick_simcore_k1"}
+    assert set(ran(caplog)) == {"ingest_openset", "embed_openset", *picking}
     assert len(open_embeddings(newest(copy, "openset_embeddings"))) == len(openset) - 100
 
 
@@ -277,4 +285,5 @@ def test_selection_on_own_embeddings_needs_no_images(tmp_path: Path, caplog: pyt
     caplog.clear()
     with caplog.at_level(logging.INFO):
         run_here(tmp_path / "root", params=params, pipeline_names=["clustering", "selection"])
-    assert set(ran(caplog)) == {"pick_coreset", "pick_random", "explain_coreset"}
+    picking = {"pick_coreset", "pick_random", "explain_coreset", "peel_rounds_k1", "pick_simcore_k1"}
+    assert set(ran(caplog)) == picking

@@ -25,9 +25,14 @@ TINY = {
     },
     "dino": {"dino": {"output_dim": 16, "hidden_dim": 16, "bottleneck_dim": 8, "local_views": 2}},
     "mae": {"mae": {"decoder_dim": 16, "decoder_depth": 1, "decoder_heads": 2}},
+    "hns": {"hns": {"tau_plus": 0.05}},
+    "ehns": {
+        "ehns": {"anchors": "target"},
+        "optimisation": {"steps": 3, "batch_size": 8, "warmup_steps": 1, "views_on": "device"},
+    },
 }
 SHORT = {"optimisation": {"steps": 3, "batch_size": 8, "warmup_steps": 1}}
-DIMS = {"byol": 128, "swav": 128, "dino": 128, "mae": 192}
+DIMS = {"byol": 128, "swav": 128, "dino": 128, "mae": 192, "hns": 128, "ehns": 128}
 
 
 def tiny(method: str, **change: dict) -> dict:
@@ -76,6 +81,30 @@ def test_two_stages_repeated_selection_and_a_matched_arm(
         cards[arm] = encoder.card
         assert encoder.fingerprint != first
     assert cards["x"].steps == cards["simcore"].steps == cards["random"].steps > 2 * (60 // 16)
+
+
+def test_hard_negatives_among_the_openset_and_beside_x(
+    selected: Path, small_data: dict, caplog: pytest.LogCaptureFixture
+) -> None:
+    mined = {"ehns": {"anchors": "target"}, "ehns_m": {"queue_size": 20}}
+    for method, block in mined.items():
+        change = {"pretraining": {"method": method, **SHORT}, "methods": {method: {method: block}}}
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            run_here(
+                selected,
+                params={**small_data, **change, "comparison": {"arms": "x_os"}},
+                pipeline_names=["pretraining"],
+            )
+        folder = selected / "06_encoders" / "x_os" / "encoders"
+        card = Encoder.load(sorted(folder.rglob("card.json"))[-1].parent).card
+        assert (card.method, card.steps) == (method, 3)
+        beside = method == "ehns_m"
+        assert ("Batches of X alone; 600 images of the open-set go along, 8 a step" in caplog.text) == beside
+        assert (f"{60 if beside else 660} images, batches of 8, 3 steps" in caplog.text) and (
+            "beside" in card.data
+        ) == beside
+        assert card.settings["method"]["ratio"] == 0.7
 
 
 def test_the_coreset_counts_for_the_arm_x_only_where_it_is_matched(
@@ -127,7 +156,11 @@ def test_a_given_encoder_takes_the_place_of_the_training(
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"method": "simclear"}, "unknown method; choose one of byol, dino, mae, simclr, swav"),
+        ({"method": "simclear"}, "unknown method; choose one of byol, dino, ehns, ehns_m, hns, mae, simclr, swav"),
+        (
+            {"pretraining.method": "ehns_m"},
+            "`comparison.arms` names x, without one of the two; give arms with both, such as comparison.arms=x_os",
+        ),
         ({"retrieval.encoder": "nowhere.pth"}, "nowhere.pth does not exist; give an encoder's folder"),
         ({"method": "mae", "images.image_size": 30}, "nearest allowed: 28 or 32"),
     ],

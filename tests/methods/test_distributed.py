@@ -9,7 +9,7 @@ from torch import distributed, multiprocessing
 from simcore.methods import Moment
 from tests.methods.worlds import random_views, small_method
 
-METHODS = ("simclr", "swav", "dino", "byol")
+METHODS = ("simclr", "swav", "dino", "byol", "hns", "ehns", "ehns_m")
 N = 6
 
 
@@ -66,7 +66,7 @@ def test_two_processes_have_loss_gradients_and_centre_of_the_joint_batch(both, n
             assert torch.allclose(part[name]["buffers"][key], buffer, atol=1e-6), key
 
 
-@pytest.mark.parametrize("name", ["simclr", "swav"])
+@pytest.mark.parametrize("name", ["simclr", "swav", "hns", "ehns", "ehns_m"])
 def test_half_a_batch_alone_has_another_loss(name):
     halves = [run_once(name, slice(start, start + N // 2))["loss"].item() for start in (0, N // 2)]
     assert sum(halves) / 2 != pytest.approx(run_once(name, slice(None))["loss"].item(), abs=1e-3)

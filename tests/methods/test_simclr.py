@@ -82,7 +82,9 @@ def test_wrong_input_is_refused():
         SimCLR(Identity(), projection_dim=0)
     with pytest.raises(InputError, match="3 were given"):
         SimCLR(Identity()).loss([torch.zeros(2, 6, 1, 1)] * 3)
-    with pytest.raises(InputError, match=r"Unknown method `simklr`\. Choose one of byol, dino, mae, simclr, swav"):
+    with pytest.raises(
+        InputError, match=r"Unknown method `simklr`\. Choose one of byol, dino, ehns, ehns_m, hns, mae, simclr, swav"
+    ):
         create_method("simklr", Identity())
     with pytest.raises(InputError, match="`simclr` has no setting `temprature`"):
         create_method("simclr", Identity(), temprature=0.1)

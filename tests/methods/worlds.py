@@ -17,6 +17,9 @@ SETTINGS = {
         "freeze_last_layer_epochs": 1,
         "warmup_teacher_temperature_epochs": 3,
     },
+    "ehns": {"projection_dim": 4, "anchors": "target"},
+    "ehns_m": {"projection_dim": 4, "queue_size": 10},
+    "hns": {"projection_dim": 4},
     "mae": {"decoder_dim": 8, "decoder_depth": 1, "decoder_heads": 2},
 }
 
@@ -55,10 +58,13 @@ def small_method(name, *, seed=0, **settings):
 
 
 def random_views(method, *, n=6, seed=0):
-    """Views of `n` images for `method`: 8 pixels, those of the second group 4."""
+    """Views of `n` images for `method`: 8 pixels, those of the second group 4; most are of X, and as many go along."""
     generator = torch.Generator().manual_seed(seed)
     sides = [side for side, count in zip((8, 4), method.view_counts, strict=False) for _ in range(count)]
-    return [torch.randn(n, 3, side, side, generator=generator) for side in sides]
+    views = [torch.randn(n, 3, side, side, generator=generator) for side in sides]
+    origins = [(torch.arange(n) >= n // 3).long()] if method.takes_origins else []
+    beside = [torch.randn(n, 3, 8, 8, generator=generator) for _ in range(sum(method.beside_counts))]
+    return [*views, *origins, *beside]
 
 
 def take_step(method, optimiser, moment, *, seed=0):

@@ -49,7 +49,7 @@ def test_every_environment_is_valid(env: str) -> None:
         ({"pretraining": {"optimisation": {"processes": 2}}}, r"in `pretraining.optimisation`, processes belong"),
         (
             {"method": "mocov9"},
-            r"`retrieval.method` is 'mocov9': unknown method; choose one of byol, dino, mae, simclr",
+            r"`retrieval.method` is 'mocov9': unknown method; choose one of byol, dino, ehns, ehns_m, hns, mae, simclr",
         ),
         ({"retrieval": {"method": "x"}}, r"`retrieval.method` is 'x': unknown method"),
         (

@@ -17,7 +17,7 @@ from tests.journeys.test_main_job import newest, ran
 from tests.parameters.test_parameters import load
 from tests.projects import run_here
 
-SELECTING = {"pick_coreset", "explain_coreset"}
+SELECTING = {"pick_coreset", "explain_coreset", "peel_rounds_k1", "pick_simcore_k1"}
 BEFORE = {"ingest_target", "ingest_openset", "train_retrieval_encoder", "embed_target", "embed_openset"}
 
 
@@ -66,6 +66,7 @@ def test_the_whole_job_on_a_list(
     report = newest(root, "report.html").read_text()
     assert f"The list {path} gives 40 of {len(keys)} open-set images" in report
     assert "nothing was selected" in report and "SimCore picked" not in report
+    assert "One centroid against" not in report
 
     run_here(root, params=given(small_data, path))
     assert not nodes(caplog)

@@ -58,3 +58,17 @@ def test_every_kind_of_arm_is_planned(tmp_path, small_data):
     assert table.loc["random_5pct", "images"] == n_x + int(0.05 * n_os)
     assert table.loc["x", "steps"] < table.loc["x_matched", "steps"] == table.loc["simcore", "steps"]
     assert table.loc["simcore_k1", "bound"] == table.loc["oracle", "bound"] == "at most"
+
+
+def test_images_that_go_along_are_counted(tmp_path, small_data):
+    epochs = {"optimisation": {"steps": None, "epochs": 3, "warmup_steps": 0, "batch_size": 16}}
+    params = {**small_data, "comparison": {"arms": "x_os", "fairness": "paper"}}
+    table = _plan(tmp_path, {**params, "pretraining": {"method": "ehns_m", **epochs}})
+    row = table.loc["x_os"]
+    assert (row["images"], row["of_target"], row["share_of_target"]) == (660, 60, 60 / 660)
+    # Epochs are of X alone: three times 3 batches, each with as many images of the open-set.
+    assert (row["epochs"], row["steps"], row["images_seen"]) == (3, 3 * 3, 2 * 3 * 3 * 16)
+    assert row["hours"] > 0
+    # The queue is in every checkpoint; all else is as of the retrieval encoder's SimCLR.
+    more = row["disk_gib"] - table.loc["retrieval", "disk_gib"]
+    assert more * 2**30 == 3 * (4_096 * 128 * 4 + 8)

@@ -18,8 +18,9 @@ from tests.projects import run_here, session_here
 def studied(finished: Path, small_data: dict, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the finished root in which a study was run, and then the report."""
     root = Path(shutil.copytree(finished, tmp_path_factory.mktemp("studied") / "root"))
-    run_here(root, params=small_data, pipeline_names=["thresholds"])
-    run_here(root, params=small_data)
+    one_method = {**small_data, "studies": {"thresholds": {"variants": []}}}
+    run_here(root, params=one_method, pipeline_names=["thresholds"])
+    run_here(root, params=one_method)
     return root
 
 
@@ -47,7 +48,7 @@ def test_the_report_shows_studies_that_hold_and_only_those(
 ) -> None:
     assert "Study: Threshold of the stop rule" in newest(studied, "report.html").read_text()
     # Other embeddings: what the study says is of another time.
-    changed = {**small_data, "clustering": {"seed": 7}}
+    changed = {**small_data, "clustering": {"seed": 7}, "studies": {"thresholds": {"variants": []}}}
     run_here(studied, params=changed)
     assert "Study: " not in newest(studied, "report.html").read_text()
 
@@ -56,7 +57,7 @@ def test_a_study_re_uses_the_arms_that_were_compared(
     finished: Path, small_data: dict, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     root = Path(shutil.copytree(finished, tmp_path / "root"))
-    mine = {"studies": {"thresholds": {"arms": "x+simcore+random"}}}
+    mine = {"studies": {"thresholds": {"arms": "x+simcore+random", "variants": []}}}
     with caplog.at_level(logging.INFO):
         run_here(root, params={**small_data, **mine}, pipeline_names=["thresholds"])
     assert set(ran(caplog)) == {"tabulate_thresholds", "draw_thresholds"}

@@ -60,6 +60,10 @@ def test_the_closest_number_is_taken(changed, published, differences) -> None:
     assert row["protocol_differences"] == differences
 
 
+DRAWN = "test images drawn from the training images instead of the official ones"
+CARS = {"dataset": "cars", "arm": "simcore", "metric": "top1", "n": 8041}
+
+
 @pytest.mark.parametrize(
     ("changed", "published"),
     [
@@ -67,6 +71,11 @@ def test_the_closest_number_is_taken(changed, published, differences) -> None:
         ({"evaluation": "knn", "metric": "top1", "protocol": "clean k=200"}, 51.8),
         ({"evaluation": "finetune", "protocol": "published 20 % of labels"}, 58.7),
         ({"evaluation": "finetune", "protocol": "published 100 % of labels"}, 78.24),
+        ({"evaluation": "semi_supervised", "protocol": "published fixmatch 10 % of labels"}, 52.8),
+        ({"evaluation": "semi_supervised", "protocol": "published flexmatch 10 % of labels"}, 54.9),
+        ({"evaluation": "active_learning", "protocol": "published badge 30 % of labels", "arm": "simcore"}, 75.2),
+        ({**CARS, "evaluation": "webly", "protocol": "published dividemix 100 % of labels"}, 56.5),
+        ({**CARS, "evaluation": "openset_semi_supervised", "protocol": "published openmatch 50 % of labels"}, 89.5),
         ({"evaluation": "segmentation", "metric": "iou_bg"}, 82.0),
         ({"dataset": "cars", "evaluation": "detection", "metric": "map50", "n": 8041}, 40.0),
         ({"dataset": "aircraft", "evaluation": "attribute_family", "metric": "mean_per_class_published"}, 40.4),
@@ -89,6 +98,8 @@ def test_evaluations_find_their_tables(changed, published) -> None:
         {"metric": "top5"},
         {"evaluation": "knn", "metric": "top1", "protocol": "clean k=5"},
         {"evaluation": "finetune", "protocol": "clean 30 % of labels"},
+        {"evaluation": "semi_supervised", "protocol": "clean supervised 10 % of labels"},
+        {"evaluation": "semi_supervised", "protocol": "clean fixmatch 20 % of labels"},
         {"evaluation": "label_free", "metric": "uniformity", "value": -2.0},
     ],
 )
@@ -98,6 +109,21 @@ def test_what_matches_nothing_is_left_out(changed) -> None:
     nothing = compare_with_published(pd.DataFrame([record(**changed)]))
     assert nothing.empty
     assert list(nothing.columns) == list(compare_with_published(pd.DataFrame([matched])).columns)
+
+
+@pytest.mark.parametrize(
+    ("further", "differences"),
+    [
+        ("", "Clean instead of published."),
+        (", ensemble", "Clean instead of published; ensemble."),
+        (", 40 % planted noise, network 2", "Clean instead of published; 40 % planted noise, network 2."),
+        (" - drawn test", f"Clean instead of published; {DRAWN}."),
+        (", ensemble - drawn test", f"Clean instead of published; {DRAWN}; ensemble."),
+    ],
+)
+def test_what_a_protocol_says_of_the_learner_is_told(further, differences) -> None:
+    (row,) = compare(record(**CARS, evaluation="webly", protocol=f"clean co_teaching 100 % of labels{further}"))
+    assert (row["published"], row["protocol_differences"]) == (57.0, differences)
 
 
 def test_a_table_can_be_named() -> None:

@@ -97,3 +97,9 @@ def test_the_figure_draws_three_sets_and_says_what_it_leaves_out(features) -> No
     assert len({(trace.marker.color, trace.marker.symbol) for trace in figure.data}) == 3
     assert figure.layout.yaxis.scaleanchor == "x"
     assert list(figure.data[2].x) == pytest.approx(features.coreset[:, 0], abs=1e-3)
+
+
+def test_the_smallest_set_lies_on_top() -> None:
+    points = np.random.default_rng(0).normal(size=(60, 2))
+    features = FeatureMap(points[:5], points[:50], points[:20], "target", 3.0, 0)
+    assert [trace.name.split(" (")[0] for trace in feature_figure(features).data] == ["open-set", "coreset", "target X"]

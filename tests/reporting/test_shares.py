@@ -18,6 +18,7 @@ def test_shares_stand_beside_those_of_the_open_set_and_lose_nothing(coreset, poo
     figure = share_figure(coreset, pool, by=by)
     assert [bar.name for bar in figure.data] == ["coreset", "pool"]
     assert figure.layout.yaxis.title.text == title
+    assert figure.layout.yaxis.title.standoff, "the title would stand on the names of the groups"
     for bar in figure.data:
         assert sum(bar.x) == pytest.approx(100)
     counts = pool[by].value_counts(normalize=True)

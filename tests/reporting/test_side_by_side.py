@@ -2,7 +2,15 @@ import pandas as pd
 import pytest
 
 from simcore.errors import InputError
-from simcore.reporting import Gallery, Report, coresets_gallery, draw_gallery, render_report, stop_gallery
+from simcore.reporting import (
+    Gallery,
+    Report,
+    coresets_gallery,
+    describe_overlap,
+    draw_gallery,
+    render_report,
+    stop_gallery,
+)
 
 
 def keys_of(group) -> list[str]:
@@ -82,3 +90,14 @@ def test_hostile_names_reach_page_and_picture_as_text(coreset, pool, unkept, arr
     assert "&lt;script&gt;alert" in page
     for gallery in galleries:
         assert draw_gallery(gallery.rows).startswith(b"\x89PNG")
+
+
+def test_what_each_coreset_has_alone(coreset, pool, array_images) -> None:
+    keys = coreset["key"].tolist()
+    other = coreset.iloc[[1, 4]]
+    found = {"k = 1": coreset, "k = 100": other}
+    row = coresets_gallery(found, openset_images=array_images(pool["key"]), n_images=3, alone=True)[-1]
+    assert row.title == "Picks that no other has"
+    assert [group.title for group in row.groups] == ["k = 1 (4 images)", "k = 100 (0 images)"]
+    assert keys_of(row.groups[0]) == [keys[0], keys[3], keys[5]] and not row.groups[1].tiles
+    assert describe_overlap(found) == "2 images are in both: 33 % of those of k = 1, 100 % of those of k = 100."

@@ -7,7 +7,8 @@ from simcore.backbones import Encoder, create_backbone, list_backbones
 from simcore.errors import InputError
 from simcore.images import MultiViews, ViewSettings
 from simcore.methods import METHODS, Method, create_method
-from simcore.training import TrainingSettings, export_encoder, pretrain, remove_work
+from simcore.pipelines.origins import OriginViews
+from simcore.training import Beside, TrainingSettings, export_encoder, pretrain, remove_work
 from tests.training.worlds import KilledError, make_store
 
 SIDE, STEPS = 32, 3
@@ -17,9 +18,19 @@ SMALL = {
     "swav": {"n_prototypes": 8, "hidden_dim": 32, "projection_dim": 16},
     "dino": {"output_dim": 32, "hidden_dim": 32, "bottleneck_dim": 16},
     "mae": {"decoder_dim": 32, "decoder_depth": 1, "decoder_heads": 4},
+    "hns": {"projection_dim": 16},
+    "ehns": {"projection_dim": 16, "anchors": "target"},
+    "ehns_m": {"projection_dim": 16, "queue_size": 10},
 }
 TRANSFORMERS = {"vit_tiny_16", "vit_base_16", "vit_tiny_4"}
-PAIRS = [(m, b) for m in sorted(METHODS) for b in list_backbones() if m != "mae" or b in TRANSFORMERS]
+LIKE_SIMCLR = {"hns", "ehns", "ehns_m"}
+"""Another loss on the network of SimCLR, which all encoders are paired with."""
+PAIRS = [
+    (m, b)
+    for m in sorted(METHODS)
+    for b in list_backbones()
+    if (m != "mae" or b in TRANSFORMERS) and (m not in LIKE_SIMCLR or b in {"resnet10_small", "vit_tiny_4"})
+]
 
 
 def _create(method: str, backbone: str) -> Method:
@@ -28,10 +39,13 @@ def _create(method: str, backbone: str) -> Method:
 
 def _train(method: Method, workdir, *, checkpoint_every_seconds: float = 1e9) -> None:
     kinds = [ViewSettings(image_size=side) for side in (SIDE, SIDE // 2)]
+    views = MultiViews(tuple(zip(kinds, method.view_counts, strict=False)), seed=0)
+    one = MultiViews(((kinds[0], 1),), seed=0)
     pretrain(
         method,
         make_store(),
-        views=MultiViews(tuple(zip(kinds, method.view_counts, strict=False)), seed=0),
+        views=OriginViews(views, "image-1") if method.takes_origins else views,
+        beside=Beside(make_store(6, first=100), one, 4) if method.beside_counts else None,
         settings=TrainingSettings(
             steps=STEPS,
             batch_size=4,

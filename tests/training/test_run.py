@@ -1,4 +1,6 @@
-"""Schedules of a run."""
+"""Schedules and identity of a run."""
+
+import json
 
 import pytest
 
@@ -32,3 +34,11 @@ def test_the_schedule_of_a_run(store, make_method, settings, tmp_path, schedule)
 def test_a_staircase_needs_its_epochs(settings, wrong):
     with pytest.raises(ValueError, match="`decay_after_epochs` is"):
         type(settings).model_validate({**settings.model_dump(), **wrong})
+
+
+def test_what_a_run_without_images_beside_is_known_by(store, make_method, settings, tmp_path):
+    """Runs made before there were images beside, or refreshes, stay the same runs: no name may join."""
+    run = plan_run(make_method(), store, views=NoisyViews(), settings=settings, seed=0, workdir=tmp_path)
+    facts = json.loads((run.checkpoints.directory / "run.json").read_text())
+    own = {"method", "views", "initial_weights", "images", "seed", "renewals"}
+    assert facts.keys() == own | settings.identity().keys()

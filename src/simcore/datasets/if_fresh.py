@@ -11,6 +11,8 @@ from simcore.errors import SimCoreError
 from simcore.reuse.plan import make_plan
 from simcore.reuse.values import value_fingerprint
 
+_NAMESPACE = "{namespace}"
+
 
 class Looking(AbstractDataset[None, Any]):
     """Looks at artefacts that stand under their own names; a hook attaches the catalog and the whole pipeline."""
@@ -83,13 +85,14 @@ class IfFreshGroupDataset(Looking):
     """Loads all artefacts whose names match, by name; those that do not hold are left out.
 
     Args:
-        pattern: Regular expression on catalog names, matched as a whole.
+        pattern: Regular expression on catalog names, matched as a whole; `{namespace}` in it stands for the namespace
+            of the node that makes the artefact, and names of nodes without one then match nothing.
         metadata: Free metadata for plugins.
     """
 
     def __init__(self, *, pattern: str, metadata: dict[str, Any] | None = None) -> None:
         super().__init__(metadata=metadata)
-        self._pattern = re.compile(pattern)
+        self._pattern = pattern
 
     def outside_state(self) -> str:
         """Return the fingerprint of what holds."""
@@ -100,13 +103,24 @@ class IfFreshGroupDataset(Looking):
         return {name: self._attached().load(name) for name in self._names() if self._fresh(name)}
 
     def _names(self) -> list[str]:
-        return sorted(name for name in self._pipeline.all_outputs() if self._pattern.fullmatch(name))
+        return sorted(
+            name
+            for node in self._pipeline.nodes
+            for name in node.outputs
+            if _matches(name, self._pattern, namespace=node.namespace)
+        )
 
     def _exists(self) -> bool:
         return self._catalog is not None and any(self._fresh(name) for name in self._names())
 
     def _describe(self) -> dict[str, Any]:
-        return {"pattern": self._pattern.pattern}
+        return {"pattern": self._pattern}
+
+
+def _matches(name: str, pattern: str, *, namespace: str | None) -> bool:
+    if _NAMESPACE in pattern and namespace is None:
+        return False
+    return re.fullmatch(pattern.replace(_NAMESPACE, re.escape(namespace or "")), name) is not None
 
 
 class IfFreshRecordsDataset(IfFreshGroupDataset):

@@ -58,7 +58,7 @@ class DeviceViews:
         seed: another seed, other views.
 
     Raises:
-        InputError: there is no group, or one without views.
+        InputError: there is no group, or one without views, or one that asks for what workers alone can draw.
 
     Example:
         >>> views = DeviceViews(((ViewSettings(image_size=32), 2), (ViewSettings(image_size=16), 4)), seed=0)
@@ -74,6 +74,12 @@ class DeviceViews:
     def __post_init__(self) -> None:
         """Check the groups."""
         check_groups(self.groups)
+        for settings, _ in self.groups:
+            if settings.rand_augment is not None or settings.crop != "random":
+                raise InputError(
+                    f"A group has `rand_augment` {settings.rand_augment} and `crop` '{settings.crop}', which are drawn "
+                    "by workers only; use `MultiViews` with `views_on` = `workers`, or leave both as they are."
+                )
 
     @torch.no_grad()
     def __call__(

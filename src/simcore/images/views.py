@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 
 import numpy as np
@@ -14,6 +14,10 @@ from torchvision.transforms import v2
 from simcore.errors import InputError
 
 _INTERPOLATIONS = ("bilinear", "bicubic")
+_CROPS = ("random", "centre")
+_MAGNITUDES = 31
+_MARGIN = 256 / 224
+_LATER = ("rand_augment", "crop")
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,10 @@ class ViewSettings:
         saturation: see `brightness`.
         hue: the shift is uniform in [-hue, hue], a turn being 1.
         grayscale: probability of dropping the colours.
+        rand_augment: operations an image, and their magnitude from 0 to 30, of RandAugment (Cubuk et al., CVPR
+            Workshops 2020, with torchvision's fourteen operations), after crop and flip; None leaves it out.
+        crop: "random", or "centre": the shorter side is brought to 256 / 224 of `image_size` and the middle cut
+            out; `scale` and `ratio` then say nothing.
 
     Raises:
         InputError: a value is out of range.
@@ -49,6 +57,19 @@ class ViewSettings:
     saturation: float = 0.8
     hue: float = 0.2
     grayscale: float = 0.2
+    rand_augment: tuple[int, int] | None = None
+    crop: str = "random"
+
+    def __repr__(self) -> str:
+        """Return all values, of `rand_augment` and `crop` those that are not the default.
+
+        It is part of the fingerprint of runs, and these came later: runs without them stay the same runs.
+        """
+        shown = {field.name: getattr(self, field.name) for field in fields(self)}
+        for field in fields(self):
+            if field.name in _LATER and shown[field.name] == field.default:
+                del shown[field.name]
+        return f"ViewSettings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -68,6 +89,18 @@ class ViewSettings:
                 raise InputError(f"`{name}` is {getattr(self, name)}; it must be at least 0.")
         if not 0 <= self.hue <= 0.5:  # noqa: PLR2004 (half a turn reaches every hue)
             raise InputError(f"`hue` is {self.hue}; it must be from 0 to 0.5.")
+        if self.crop not in _CROPS:
+            raise InputError(f"`crop` is '{self.crop}'; allowed are 'random' and 'centre'.")
+        if self.rand_augment is not None:
+            self._check_rand_augment(self.rand_augment)
+
+    def _check_rand_augment(self, given: tuple[int, ...]) -> None:
+        pair = isinstance(given, tuple) and len(given) == 2  # noqa: PLR2004
+        if not pair or given[0] < 1 or not 0 <= given[1] < _MAGNITUDES:
+            raise InputError(
+                f"`rand_augment` is {given}; it must be a pair: at least 1 operation, of a magnitude from 0 to "
+                f"{_MAGNITUDES - 1}."
+            )
 
 
 def check_groups(groups: tuple[tuple[ViewSettings, int], ...]) -> None:
@@ -179,16 +212,28 @@ def _torch_seeded(seed: int) -> Iterator[None]:
 
 @cache
 def _transform(settings: ViewSettings) -> v2.Compose:
-    return v2.Compose(
-        [
+    interpolation = v2.InterpolationMode(settings.interpolation)
+    if settings.crop == "centre":
+        crop = [
+            v2.Resize(round(settings.image_size * _MARGIN), interpolation=interpolation, antialias=True),
+            v2.CenterCrop(settings.image_size),
+        ]
+    else:
+        crop = [
             v2.RandomResizedCrop(
                 settings.image_size,
                 scale=settings.scale,
                 ratio=settings.ratio,
-                interpolation=v2.InterpolationMode(settings.interpolation),
+                interpolation=interpolation,
                 antialias=True,
-            ),
+            )
+        ]
+    strong = [] if settings.rand_augment is None else [v2.RandAugment(*settings.rand_augment)]
+    return v2.Compose(
+        [
+            *crop,
             v2.RandomHorizontalFlip(settings.flip),
+            *strong,
             v2.RandomApply(
                 [v2.ColorJitter(settings.brightness, settings.contrast, settings.saturation, settings.hue)],
                 p=settings.jitter,

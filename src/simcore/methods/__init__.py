@@ -3,6 +3,9 @@
 from simcore.methods.base import Method, StepOutput
 from simcore.methods.byol import BYOL
 from simcore.methods.dino import DINO
+from simcore.methods.ehns import EHNS
+from simcore.methods.ehns_m import EHNSm
+from simcore.methods.hns import HNS
 from simcore.methods.mae import MAE
 from simcore.methods.moment import Moment
 from simcore.methods.registry import METHODS, create_method
@@ -12,8 +15,11 @@ from simcore.methods.swav import SwAV
 __all__ = [
     "BYOL",
     "DINO",
+    "EHNS",
+    "HNS",
     "MAE",
     "METHODS",
+    "EHNSm",
     "Method",
     "Moment",
     "SimCLR",

@@ -40,15 +40,23 @@ class Method(nn.Module, ABC):
         name: Name in the registry.
         embedding: What of the encoder stands for an image in retrieval: `features`, its pooled output, or
             `patch_mean`, the mean of its patch tokens.
+        beside_counts: Views of each image that goes along beside those of the batch, by group; empty for the methods
+            that have all images in the batch. The others contrast X with an open-set beside it.
     """
 
     name: ClassVar[str]
     embedding: ClassVar[str] = "features"
+    beside_counts: ClassVar[tuple[int, ...]] = ()
 
     @property
     def view_counts(self) -> tuple[int, ...]:
         """Views of each image that a step takes, by group: views of one group have one size."""
         return (2,)
+
+    @property
+    def takes_origins(self) -> bool:
+        """Whether an int64 number follows the views of a batch: 1 for an image of the target, 0 for another."""
+        return False
 
     @property
     @abstractmethod
@@ -71,10 +79,11 @@ class Method(nn.Module, ABC):
 
         Args:
             views: Flat list over the groups of `view_counts`, each `(n, 3, s, s)`, normalised float, row i from
-                image i.
+                image i; then the origins `(n,)`, where the method takes them, and the views over the groups of
+                `beside_counts`.
 
         Raises:
-            InputError: If the number of views is not the sum of `view_counts`.
+            InputError: If there are more or fewer.
         """
 
     def loss(self, views: Sequence[Tensor]) -> Tensor:
@@ -100,9 +109,12 @@ class Method(nn.Module, ABC):
         return {}
 
     def _check_views(self, views: Sequence[Tensor]) -> None:
-        if len(views) != sum(self.view_counts):
+        expected = sum(self.view_counts) + self.takes_origins + sum(self.beside_counts)
+        if len(views) != expected:
             groups = " + ".join(str(count) for count in self.view_counts)
+            origins = ", their origins" if self.takes_origins else ""
+            beside = f", {sum(self.beside_counts)} of each image beside them" if self.beside_counts else ""
             raise InputError(
-                f"Method `{self.name}` takes {groups} views of each image, {len(views)} were given; "
+                f"Method `{self.name}` takes {groups} views of each image{origins}{beside}, {len(views)} were given; "
                 "`view_counts` says how many of which group."
             )

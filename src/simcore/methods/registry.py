@@ -1,7 +1,6 @@
 """Self-supervised methods by name."""
 
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -10,14 +9,20 @@ from simcore.errors import InputError
 from simcore.methods.base import Method
 from simcore.methods.byol import BYOL
 from simcore.methods.dino import DINO
+from simcore.methods.ehns import EHNS
+from simcore.methods.ehns_m import EHNSm
+from simcore.methods.hns import HNS
 from simcore.methods.mae import MAE
 from simcore.methods.simclr import SimCLR
 from simcore.methods.swav import SwAV
 
 # One line adds a method.
-METHODS: dict[str, Callable[..., Method]] = {
+METHODS: dict[str, type[Method]] = {
     BYOL.name: BYOL,
     DINO.name: DINO,
+    EHNS.name: EHNS,
+    EHNSm.name: EHNSm,
+    HNS.name: HNS,
     MAE.name: MAE,
     SimCLR.name: SimCLR,
     SwAV.name: SwAV,

@@ -5,12 +5,12 @@ from typing import Any
 
 import torch
 from lightly.loss import NTXentLoss
-from lightly.utils import dist
 from torch import Tensor, nn
 
 from simcore.backbones import feature_dim
 from simcore.methods.base import Method, StepOutput
 from simcore.methods.checks import check_sizes, check_temperatures
+from simcore.methods.contrast import contrast
 from simcore.methods.precision import full_precision
 from simcore.methods.weights import seeded_weights
 
@@ -18,10 +18,9 @@ from simcore.methods.weights import seeded_weights
 class JointNTXentLoss(NTXentLoss):
     """NT-Xent whose negatives are the views of the joint batch of all processes.
 
-    lightly's loss, computed otherwise: one product instead of four, and the similarity of an anchor with itself
-    is filled with -inf instead of cut out by an index that depends on data (which makes a GPU wait and breaks a
-    compiled graph). lightly's own mask of several processes stands on the CPU and fits no GPU, and its memory
-    bank, of no use here, would leave a buffer of uninitialised memory among the state.
+    lightly's loss, computed otherwise: one product instead of four (see `contrast`). lightly's own mask of several
+    processes stands on the CPU and fits no GPU, and its memory bank, of no use here, would leave a buffer of
+    uninitialised memory among the state.
 
     Args:
         temperature: T, above 0.
@@ -38,14 +37,8 @@ class JointNTXentLoss(NTXentLoss):
 
     def forward(self, out0: Tensor, out1: Tensor) -> Tensor:
         """Return the mean loss of the 2n anchors in `out0` and `out1`, each `(n, d)`, row i from image i."""
-        anchors = nn.functional.normalize(torch.cat([out0, out1]), dim=1)
-        others = anchors if dist.world_size() == 1 else torch.cat(dist.gather(anchors))
-        own = torch.arange(len(anchors), device=anchors.device)
-        first = dist.rank() * len(anchors)
-        itself = torch.zeros(len(anchors), len(others), dtype=torch.bool, device=anchors.device)
-        itself = itself.scatter(1, (own + first)[:, None], True)
-        logits = (anchors @ others.T / self.temperature).masked_fill(itself, float("-inf"))
-        return nn.functional.cross_entropy(logits, own.roll(len(out0)) + first)
+        met = contrast(out0, out1, temperature=self.temperature)
+        return nn.functional.cross_entropy(met.with_positive(), met.partner)
 
 
 class SimCLR(Method):
@@ -91,7 +84,7 @@ class SimCLR(Method):
         dim = feature_dim(backbone)
         with seeded_weights(seed):
             self.head = nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, projection_dim))
-        self.criterion = JointNTXentLoss(temperature)
+        self.criterion: nn.Module = JointNTXentLoss(temperature)
 
     @property
     def encoder(self) -> nn.Module:
@@ -104,11 +97,14 @@ class SimCLR(Method):
         return {"temperature": self.temperature, "projection_dim": self.projection_dim}
 
     def forward(self, views: Sequence[Tensor]) -> StepOutput:
-        """Return NT-Xent of two views, each `(n, 3, s, s)`, in one pass of the backbone over both."""
+        """Return the loss of two views, each `(n, 3, s, s)`, in one pass of the backbone over both.
+
+        What follows the views goes on to the loss.
+        """
         self._check_views(views)
         n = len(views[0])
-        features = self.backbone(torch.cat(list(views)))
+        features = self.backbone(torch.cat(list(views[:2])))
         projections = self.head(features)
         with full_precision(projections):
-            loss = self.criterion(projections[:n].float(), projections[n:].float())
+            loss = self.criterion(projections[:n].float(), projections[n:].float(), *views[2:])
         return StepOutput(loss, features[:n].detach())

@@ -7,6 +7,7 @@ from typing import Any, get_args, get_origin
 from pydantic import Field, ValidationError, model_validator
 
 from simcore.errors import InputError
+from simcore.parameters.active_learning import ActiveLearningParameters
 from simcore.parameters.arms import PUBLISHED, ArmParameters, ComparisonParameters, StudyParameters
 from simcore.parameters.audit import AuditParameters
 from simcore.parameters.base import Parameters
@@ -22,10 +23,12 @@ from simcore.parameters.evaluation import (
     RuntimeParameters,
 )
 from simcore.parameters.export import ExportParameters
+from simcore.parameters.openset_semi_supervised import OpensetSemiSupervisedParameters
 from simcore.parameters.plan import PlanParameters
 from simcore.parameters.prune import PruneParameters
 from simcore.parameters.segmentation import SegmentationParameters
 from simcore.parameters.selection import AUDIT, ClusteringParameters, EmbeddingParameters, SelectionParameters
+from simcore.parameters.semi_supervised import SemiSupervisedParameters
 from simcore.parameters.training import (
     MACHINE_FIELDS,
     PretrainingParameters,
@@ -33,6 +36,7 @@ from simcore.parameters.training import (
     TrainingParameters,
 )
 from simcore.parameters.variants import GROUPS, VariantParameters
+from simcore.parameters.webly import WeblyParameters
 from simcore.parameters.weights import GivenWeights
 
 # Keys that Kedro, the catalog and other parameters read from `--params`; they are no parameters of a node.
@@ -65,6 +69,10 @@ class ParameterTree(Parameters):
     export: ExportParameters
     detection: DetectionParameters
     segmentation: SegmentationParameters
+    semi_supervised: SemiSupervisedParameters
+    active_learning: ActiveLearningParameters
+    openset_semi_supervised: OpensetSemiSupervisedParameters
+    webly: WeblyParameters
     runtime: RuntimeParameters
     arms: dict[str, ArmParameters]
     comparison: ComparisonParameters
@@ -97,6 +105,16 @@ class ParameterTree(Parameters):
                 raise ValueError(
                     f"`{what}` names {', '.join(map(repr, unknown))}, but the variants are {', '.join(self.variants)}; "
                     "a new one is a line of conf/base/parameters/arms.yml"
+                )
+        if self.pretraining.has_openset_beside:
+            without = [
+                name for name in self.comparison.arms if not self.arms[name].target or self.arms[name].openset == "none"
+            ]
+            if without:
+                raise ValueError(
+                    f"`pretraining.method` is {self.pretraining.method}, which contrasts X with the open-set, but "
+                    f"`comparison.arms` names {', '.join(without)}, without one of the two; give arms with both, "
+                    "such as comparison.arms=x_os+simcore"
                 )
         for name in self.arms:
             chain = [name]
@@ -222,6 +240,7 @@ __all__ = [
     "GIVEN_ENCODER",
     "MACHINE_FIELDS",
     "PUBLISHED",
+    "ActiveLearningParameters",
     "ArmParameters",
     "AttributesParameters",
     "AuditParameters",
@@ -236,6 +255,7 @@ __all__ = [
     "KnnParameters",
     "LinearParameters",
     "OpensetParameters",
+    "OpensetSemiSupervisedParameters",
     "ParameterTree",
     "PlanParameters",
     "PretrainingParameters",
@@ -245,10 +265,12 @@ __all__ = [
     "RuntimeParameters",
     "SegmentationParameters",
     "SelectionParameters",
+    "SemiSupervisedParameters",
     "StudyParameters",
     "TargetParameters",
     "TrainingParameters",
     "VariantParameters",
+    "WeblyParameters",
     "check_parameters",
     "typed_parameter",
 ]

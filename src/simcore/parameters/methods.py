@@ -44,6 +44,29 @@ class SwAVParameters(MethodParameters):
     projection_dim: PositiveInt = 2048
 
 
+class HNSParameters(SimCLRParameters):
+    """The method HNS."""
+
+    beta: NonNegativeFloat = 1.0
+    tau_plus: float = Field(default=0.01, ge=0, lt=1)
+
+
+class EHNSParameters(SimCLRParameters):
+    """The method EHNS; `anchors` says which images of a batch attract their other view."""
+
+    ratio: float = Field(default=0.7, gt=0, le=1)
+    anchors: Literal["all", "target"] = "all"
+    temperature: PositiveFloat = 0.1
+    base_temperature: PositiveFloat = 0.07
+
+
+class EHNSmParameters(SimCLRParameters):
+    """The method EHNS-m."""
+
+    queue_size: PositiveInt = 65_536
+    ratio: float = Field(default=0.7, gt=0, le=1)
+
+
 class DINOParameters(MethodParameters):
     """The method DINO."""
 

@@ -11,6 +11,9 @@ from simcore.parameters.export import ListFile
 from simcore.parameters.methods import (
     BYOLParameters,
     DINOParameters,
+    EHNSmParameters,
+    EHNSParameters,
+    HNSParameters,
     MAEParameters,
     MethodParameters,
     SimCLRParameters,
@@ -73,6 +76,9 @@ class TrainingParameters(Parameters):
     swav: SwAVParameters | None = None
     dino: DINOParameters | None = None
     mae: MAEParameters | None = None
+    hns: HNSParameters | None = None
+    ehns: EHNSParameters | None = None
+    ehns_m: EHNSmParameters | None = None
     views: ViewParameters
     local_views: LocalViewParameters | None = None
     optimisation: OptimisationParameters
@@ -115,6 +121,11 @@ class TrainingParameters(Parameters):
         settings: dict[str, Any] = getattr(self, self.method).model_dump()
         return settings
 
+    @property
+    def has_openset_beside(self) -> bool:
+        """Whether the method trains on X alone and has the open-set beside it, as negatives."""
+        return bool(METHODS[self.method].beside_counts)
+
 
 _BLOCKS: dict[str, type[MethodParameters]] = {
     "simclr": SimCLRParameters,
@@ -122,6 +133,9 @@ _BLOCKS: dict[str, type[MethodParameters]] = {
     "swav": SwAVParameters,
     "dino": DINOParameters,
     "mae": MAEParameters,
+    "hns": HNSParameters,
+    "ehns": EHNSParameters,
+    "ehns_m": EHNSmParameters,
 }
 
 
@@ -134,6 +148,15 @@ class RetrievalParameters(TrainingParameters):
 
     encoder: Weights = None
     seed: int
+
+    @model_validator(mode="after")
+    def _check_alone(self) -> "RetrievalParameters":
+        if self.has_openset_beside and self.encoder is None:
+            raise ValueError(
+                f"{self.method} contrasts X with the open-set, but the retrieval encoder trains on X alone; give the "
+                f"method to the arms, pretraining.method={self.method}, and leave `method` as it is"
+            )
+        return self
 
     def outside_state(self) -> str | None:
         """Return the fingerprint of the given encoder's content."""
@@ -158,6 +181,10 @@ class PretrainingParameters(TrainingParameters):
     def _check_coreset(self) -> "PretrainingParameters":
         if self.coreset is not None and self.reselections:
             raise ValueError("`coreset` gives the images, so none are selected anew: set `reselections` to 0")
+        if self.has_openset_beside and self.reselections:
+            raise ValueError(
+                f"{self.method} does not train on the coreset, so none is selected by it: set `reselections` to 0"
+            )
         return self
 
     def outside_state(self) -> str | None:

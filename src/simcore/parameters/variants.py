@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simcore.errors import InputError
+from simcore.methods import METHODS
 from simcore.parameters.base import Parameters
 from simcore.parameters.data import OpensetParameters
 from simcore.parameters.presets import apply_presets
@@ -130,4 +131,11 @@ def _in_full(name: str, values: Any, *, layers: Sequence[Mapping[str, Any]], typ
             f"{', '.join(allowed)}."
         )
     whole = apply_presets([*layers, values], typed={key: each for key, each in typed.items() if key not in values})
-    return {group: whole[group] for group in GROUPS if group in whole}
+    return {group: _of_its_method(whole[group]) for group in GROUPS if group in whole}
+
+
+def _of_its_method(values: Any) -> Any:
+    """Return a group without the blocks of other methods than its own: typed ones belong to the run's."""
+    if not isinstance(values, Mapping) or "method" not in values:
+        return values
+    return {key: each for key, each in values.items() if key not in METHODS or key == values["method"]}

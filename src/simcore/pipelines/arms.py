@@ -22,6 +22,9 @@ GIVEN = "given"
 SELECTED = "simcore"
 """The arm whose coreset the report shows, and whose steps the others take for equal compute."""
 
+SINGLE = "simcore_k1"
+"""The arm whose coreset the report sets beside that of `simcore`, also where it is not compared."""
+
 COMPARISON = "params:comparison"
 
 Arms = dict[str, ArmParameters]
@@ -41,6 +44,8 @@ _RESTS_ON = {
     "retrieval_curves": ("retrieval",),
     "target_embeddings": ("retrieval",),
     "openset_embeddings": ("retrieval", "openset"),
+    "centroids": ("retrieval", "clustering"),
+    "rounds": ("retrieval", "openset", "clustering", "selection"),
     f"coreset_{SELECTED}": ("retrieval", "openset", "clustering", "selection"),
 }
 
@@ -119,6 +124,12 @@ def studies() -> tuple[str, ...]:
     return tuple(_known().studies)
 
 
+def shown_beside() -> Arms:
+    """Return the arms whose coresets are picked to be shown, whether or not they are compared."""
+    settings = _known().described.get(SINGLE)
+    return {} if settings is None or settings.openset != "coreset" else {SINGLE: settings}
+
+
 def arms_with_images(study: str | None = None) -> Arms:
     """Return the arms that are compared, or those of a study, and those whose coresets they refer to."""
     described = _known().described
@@ -128,7 +139,10 @@ def arms_with_images(study: str | None = None) -> Arms:
         name = waiting.pop(0)
         if name not in found:
             found[name] = described[name]
-            waiting += [other for other in (found[name].size_of, found[name].steps_of) if other is not None]
+            arm = found[name]
+            # Equal compute looks at the coreset of the variant's own `simcore`.
+            others = (arm.size_of, arm.steps_of, selected(arm.variant) if arm.variant else None)
+            waiting += [other for other in others if other is not None]
     return found
 
 

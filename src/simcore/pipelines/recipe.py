@@ -7,10 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from simcore.backbones import Encoder, create_backbone, initialise, patch_size
+from simcore.errors import InputError
 from simcore.images import DeviceViews, MultiViews, ViewSettings
-from simcore.methods import Method, create_method
+from simcore.methods import METHODS, Method, create_method
 from simcore.parameters import MACHINE_FIELDS, RuntimeParameters, TrainingParameters
-from simcore.training import TrainingSettings
+from simcore.pipelines.origins import TARGET, OriginDeviceViews, OriginViews
+from simcore.training import MakeDeviceViews, MakeViews, TrainingSettings
 from simcore.training.epochs import Purpose, paper_epochs, paper_length
 
 LOGGER = logging.getLogger(__name__)
@@ -52,8 +54,40 @@ class Recipe:
 
     @property
     def n_images(self) -> int:
-        """Images of the training set."""
-        return self.n_target + self.n_selected
+        """Images that batches are drawn from: the training set, less what goes along beside the batches."""
+        return self.n_target + self.n_selected - self.n_beside
+
+    @property
+    def n_beside(self) -> int:
+        """Images of the open-set that go along beside the batches, as the method's negatives."""
+        return self.n_selected if self.training.has_openset_beside else 0
+
+    @property
+    def mixed_steps(self) -> int:
+        """Steps of a training whose batches are drawn from all of its images, whatever the method has beside them.
+
+        What is matched takes these, so that all methods take as many.
+        """
+        return self.settings.resolved_steps(self.n_target + self.n_selected)
+
+    @property
+    def beside_batch_size(self) -> int:
+        """Images of the open-set that go along in a step: as many as are in the batch, or all that there are."""
+        parts = self.settings.parts
+        return min(self.settings.resolved_batch_size(self.n_images), self.n_beside // parts * parts)
+
+    def check_arm(self, arm: str) -> None:
+        """Raise an error unless the arm has the images that the method needs.
+
+        Raises:
+            InputError: If the method contrasts X with the open-set, and one of them is missing.
+        """
+        if self.training.has_openset_beside and not (self.n_target and self.n_selected):
+            raise InputError(
+                f"{self.training.method} contrasts X with the open-set, but the arm `{arm}` has {self.n_target} images "
+                f"of X and {self.n_selected} of the open-set; choose another method, or an arm with both, such as x_os "
+                "or simcore."
+            )
 
     @cached_property
     def settings(self) -> TrainingSettings:
@@ -125,19 +159,33 @@ class Recipe:
             backbone.load_state_dict(self.start.module.state_dict())
         return create_method(self.training.method, backbone, seed=seed, **self.method_settings)
 
-    def views(self, method: Method, *, seed: int) -> MultiViews | DeviceViews:
-        """Return what draws the views that `method` takes."""
+    def _drawn(self) -> dict[str, Any]:
         drawn = self.training.views.model_dump()
         if drawn["jitter"] == "auto":
             drawn["jitter"] = 0.0 if self.grey else JITTER
+        return drawn
+
+    def views(self, method: Method, *, seed: int) -> MakeViews | MakeDeviceViews:
+        """Return what draws the views that `method` takes."""
+        drawn = self._drawn()
         kinds = [ViewSettings(image_size=self.image_size, **drawn)]
         local = self.training.local_views
         if local is not None:
             side = local_side(local.size, image_size=self.image_size, patch=patch_size(self.training.backbone))
             kinds.append(ViewSettings(image_size=side, **{**drawn, "scale": local.scale}))
         groups = tuple(zip(kinds, method.view_counts, strict=False))
-        on_device = self.settings.views_on == "device"
-        return DeviceViews(groups, seed=seed) if on_device else MultiViews(groups, seed=seed)
+        # The keys of X alone have no start.
+        start = "" if self.purpose == "retrieval" else f"{TARGET}:"
+        if self.settings.views_on == "device":
+            on_device = DeviceViews(groups, seed=seed)
+            return OriginDeviceViews(on_device, start) if method.takes_origins else on_device
+        views = MultiViews(groups, seed=seed)
+        return OriginViews(views, start) if method.takes_origins else views
+
+    def beside_views(self, method: Method, *, seed: int) -> MakeViews:
+        """Return what draws the views of the images that go along beside the batches."""
+        kind = ViewSettings(image_size=self.image_size, **self._drawn())
+        return MultiViews(tuple((kind, count) for count in method.beside_counts), seed=seed)
 
     def log(self) -> None:
         """Say what was decided that the parameters leave open."""
@@ -156,6 +204,12 @@ class Recipe:
             )
         if self.matched_steps is not None:
             LOGGER.info("%d steps, as many as the arm with the coreset.", self.matched_steps)
+        if self.n_beside:
+            LOGGER.info(
+                "Batches of X alone; %d images of the open-set go along, %d a step, as negatives.",
+                self.n_beside,
+                self.beside_batch_size,
+            )
 
 
 def local_side(share: float, *, image_size: int, patch: int | None) -> int:
@@ -175,10 +229,11 @@ def local_side(share: float, *, image_size: int, patch: int | None) -> int:
 def view_area(training: TrainingParameters) -> float:
     """Return how many whole images the views of one image come to, by their number of pixels.
 
-    Example of the paper's methods: 2 for SimCLR, 1 for MAE, 2 + 4 * (96 / 224)^2 = 2.73 for DINO.
+    Example of the paper's methods: 2 for SimCLR, 1 for MAE, 2 + 4 * (96 / 224)^2 = 2.73 for DINO. The view of an image
+    that goes along beside the batch counts as one more.
     """
     if training.mae is not None:
         return 1.0
     if training.dino is not None and training.local_views is not None:
         return 2.0 + training.dino.local_views * training.local_views.size**2
-    return 2.0
+    return 2.0 + sum(METHODS[training.method].beside_counts)

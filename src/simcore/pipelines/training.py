@@ -13,7 +13,7 @@ from simcore.evaluation.online import OnlineKnn
 from simcore.images import ImageStore
 from simcore.parameters import ImageParameters
 from simcore.pipelines.recipe import Recipe
-from simcore.training import Renewal, Reporter, export_encoder, pretrain
+from simcore.training import Beside, Renewal, Reporter, export_encoder, pretrain
 from simcore.workspace import work_directory
 
 LOGGER = logging.getLogger(__name__)
@@ -30,17 +30,19 @@ def train_encoder(
     description: str,
     probe: Probe | None = None,
     renewal: Callable[[Path], Renewal | None] | None = None,
+    beside: ImageStore | None = None,
 ) -> tuple[Encoder, pd.DataFrame]:
     """Return the encoder pretrained on `store` from the weights of `seed`, and its curves.
 
     Args:
-        store: Images of the training set.
+        store: Images that batches are drawn from.
         recipe: How they are trained on.
         seed: Of weights, batches and views.
         reporter: Receives the curves.
         description: Label of the progress bar.
         probe: Looks at the encoder now and then.
         renewal: Returns from a folder of the run how the images are renewed during it.
+        beside: Images of the open-set that go along beside the batches, for a method that has them as negatives.
     """
     training, settings = recipe.training, recipe.settings
     method = recipe.create_method(seed=seed)
@@ -56,7 +58,11 @@ def train_encoder(
         description=description,
         probe=probe if settings.probe_every_steps is not None else None,
         renewal=None if renewal is None else renewal(workdir),
+        beside=None
+        if beside is None
+        else Beside(beside, recipe.beside_views(method, seed=seed), recipe.beside_batch_size),
     )
+    data = {"keys": _digest(store)} | ({} if beside is None else {"beside": _digest(beside)})
     encoder = export_encoder(
         method,
         architecture=training.backbone,
@@ -64,9 +70,13 @@ def train_encoder(
         settings=settings,
         seed=seed,
         steps=result.steps,
-        data={"keys": hashlib.sha256("\n".join(store.keys.tolist()).encode()).hexdigest()},
+        data=data,
     )
     return encoder, result.curves
+
+
+def _digest(store: ImageStore) -> str:
+    return hashlib.sha256("\n".join(store.keys.tolist()).encode()).hexdigest()
 
 
 def make_probe(store: ImageStore, *, recipe: Recipe, images: ImageParameters) -> Probe | None:

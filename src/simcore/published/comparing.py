@@ -13,16 +13,24 @@ from simcore.published.results import published_results
 _MATCHED = ["dataset", "method", "encoder", "arm", "evaluation", "metric"]
 _NEEDED = [*_MATCHED, "protocol", "value"]
 _TOLD = ["openset", "ratio_percent", "tau", "recipe", "image_size", "fairness"]
-_BY_PROTOCOL = {"neighbours": r"\bk=(\d+)", "labels_percent": r"(\d+) % of labels"}
+_BY_PROTOCOL = {
+    "neighbours": r"\bk=(\d+)",
+    "labels_percent": r"(\d+) % of labels",
+    # Who learns from the labels, or asks for them: between the protocol and their share.
+    "learner": r"^\w+ (\w+) \d+ % of labels",
+}
+_WITH_LEARNER = frozenset({"semi_supervised", "openset_semi_supervised", "webly", "active_learning"})
 _COLUMNS = [
     "table", "dataset", "openset", "method", "encoder", "arm", "ratio_percent", "tau", "evaluation", "metric",
     "protocol", "n_seeds", "published", "ours", "difference", "protocol_differences", "flag",
 ]  # fmt: skip
 _IMAGE_SIZE = 224
+# What a protocol says after the share of labels: planted noise, another network than the paper's.
+_FURTHER = re.compile(r"% of labels, (.+?)(?: - |$)")
 # How the protocol of a test part that was drawn ends.
 _DRAWN = "drawn test"
 _FAIRNESS = "paper"
-_ON_ALL_TEST_IMAGES = frozenset({"linear", "knn", "finetune", "detection", "segmentation"})
+_ON_ALL_TEST_IMAGES = frozenset({"linear", "knn", "finetune", "detection", "segmentation", *_WITH_LEARNER})
 # Names of arms that say their share of the open-set or their threshold.
 _ARM = re.compile(r"(?P<arm>.+?)(?:_(?P<ratio>\d+)pct|_tau_(?P<tau>\d+))?")
 
@@ -30,9 +38,10 @@ _ARM = re.compile(r"(?P<arm>.+?)(?:_(?P<ratio>\d+)pct|_tau_(?P<tau>\d+))?")
 def compare_with_published(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return measured numbers beside the published ones that they come closest to.
 
-    Rows match by data set, method, encoder, arm, evaluation and metric, by k of kNN and by the share of labels, and by
-    `table` where it is given. Seeds are averaged. Of several published numbers that one is taken from which the run
-    differs in the fewest things; of equal ones the first of `published_results`. What matches nothing is left out.
+    Rows match by data set, method, encoder, arm, evaluation and metric, by k of kNN, by the share of labels and by who
+    learns from them (`clean fixmatch 10 % of labels`), and by `table` where it is given. Seeds are averaged. Of several
+    published numbers that one is taken from which the run differs in the fewest things; of equal ones the first of
+    `published_results`. What matches nothing is left out.
 
     `protocol_differences` is a sentence on what the records tell to be different: protocol, open-set, share of the
     open-set or threshold, recipe, image size, terms of the comparison, test images, seeds. Empty, it says that nothing
@@ -68,6 +77,7 @@ def compare_with_published(metrics: pd.DataFrame) -> pd.DataFrame:
     tables = ["table"] if "table" in metrics else []
     ours = _average(_tell_budget(metrics), by=[*tables, *_NEEDED[:-1], *(name for name in _TOLD if name in metrics)])
     published = published_results().rename(columns={"metric": "printed_metric", "our_metric": "metric"})
+    published["learner"] = published["recipe"].where(published["evaluation"].isin(_WITH_LEARNER))
     keys = [*tables, *_MATCHED, *_BY_PROTOCOL]
     pairs = ours.merge(published, on=keys, suffixes=("_ours", ""), sort=False)
     broken = pairs[~pairs["ours"].between(0, 1)]
@@ -108,7 +118,7 @@ def _tell_budget(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def _average(metrics: pd.DataFrame, *, by: list[str]) -> pd.DataFrame:
-    """Return one row a measured number: mean over seeds, how many they are, k and share of labels, test images."""
+    """Return one row a measured number: mean over seeds, how many they are, what its protocol says, test images."""
     by = list(dict.fromkeys([*by, *(name for name in ("ratio_percent", "tau") if name in metrics)]))
     grouped = metrics.groupby(by, dropna=False, sort=False)
     found = grouped["value"].mean().rename("ours").to_frame()
@@ -117,7 +127,7 @@ def _average(metrics: pd.DataFrame, *, by: list[str]) -> pd.DataFrame:
     found = found.reset_index()
     for name, pattern in _BY_PROTOCOL.items():
         said = found["protocol"].astype("str").str.extract(pattern, expand=False)
-        found[name] = pd.to_numeric(said).astype("Int64")
+        found[name] = said if name == "learner" else pd.to_numeric(said).astype("Int64")
     return found.assign(number=range(len(found)))
 
 
@@ -128,6 +138,8 @@ def _differences(row: Mapping[Any, Any]) -> list[str]:
         found.append(f"{row['protocol'].split(' ')[0]} instead of published")
     if row["protocol"].endswith(_DRAWN):
         found.append("test images drawn from the training images instead of the official ones")
+    if further := _FURTHER.search(row["protocol"]):
+        found.append(further[1])
     found += _budget_differences(row)
     for name, title in {"openset": "open-set ", "recipe": "recipe "}.items():
         ours, published = row.get(f"{name}_ours"), row[name]

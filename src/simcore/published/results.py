@@ -35,7 +35,7 @@ def published_results() -> pd.DataFrame:
     | `arm` | x, os, x_os, random, simcore_k1, simcore, oracle; x_matched (X for as many steps), simcore_repeated (selected three times), os_given (weights of others), os_then_x, os_then_simcore (two stages), none (no pretraining) |
     | `ratio_percent` | fixed share of the open-set; null with the stop rule and where nothing is drawn |
     | `tau` | of the stop rule; null where there is none, and where none is stated |
-    | `evaluation` | linear, knn, finetune, attribute_..., detection, segmentation as in records of runs; open_semi, webly, semi, active; selection: a number on the coreset itself |
+    | `evaluation` | linear, knn, finetune, attribute_..., detection, segmentation, semi_supervised, openset_semi_supervised, webly, active_learning as in records of runs; selection: a number on the coreset itself |
     | `recipe` | fine-tuning: authors, long; else the method that learns from the labels, or the query of active learning |
     | `neighbours`, `labels_percent` | k of kNN; share of the labels |
     | `metric` | accuracy, mAP, mAP50, IoU_fg, IoU_bg, ratio_percent (coreset in per cent of the open-set), images |

@@ -27,7 +27,7 @@ from simcore.reporting.report import (
 )
 from simcore.reporting.ring import RingDensity, ring_density, ring_figure
 from simcore.reporting.shares import composition_figure, share_figure
-from simcore.reporting.side_by_side import coresets_gallery, stop_gallery
+from simcore.reporting.side_by_side import coresets_gallery, describe_overlap, stop_gallery
 from simcore.reporting.similarity import nearest_similarity, similarity_figure
 from simcore.reporting.study_section import study_section
 from simcore.reporting.study_table import tabulate_study
@@ -66,6 +66,7 @@ __all__ = [
     "coresets_gallery",
     "curves_figure",
     "describe_data",
+    "describe_overlap",
     "draw_gallery",
     "draw_sentence",
     "encode_tile",

@@ -37,7 +37,9 @@ def state_answer(selection: Selection, *, purity: Purity | None = None, finding:
             f", {format_percent(purity.purity)} of them {purity.relevant} (chance {format_percent(purity.chance)})"
         )
     if finding:
-        clauses.append(finding.rstrip("."))
+        # "Linear probe" goes on in small letters, "X + SimCore" does not.
+        first = finding[0].lower() if finding[1:2].islower() else finding[0]
+        clauses.append(first + finding[1:].rstrip("."))
     return "; ".join(clauses) + "."
 
 

@@ -122,7 +122,7 @@ def _place(embedding: Any, rows: np.ndarray, *, n_fitted: int) -> np.ndarray:
 
 
 def feature_figure(features: FeatureMap, *, most: int = 2000) -> go.Figure:
-    """Return the map as a scatter plot, the coreset on top of the target on top of the open-set.
+    """Return the map as a scatter plot; the sets with fewer points lie on top, so that none hides another.
 
     Args:
         features: what `map_features` returned.
@@ -135,7 +135,7 @@ def feature_figure(features: FeatureMap, *, most: int = 2000) -> go.Figure:
         ['open-set (15 of 20)', 'target X (10)', 'coreset (0)']
     """
     figure = go.Figure()
-    for attribute, title, colour, symbol, _ in SETS:
+    for attribute, title, colour, symbol, _ in sorted(SETS, key=lambda one: -min(most, len(getattr(features, one[0])))):
         points = getattr(features, attribute)
         rows = points[spread(len(points), most)]
         count = f"{len(points):,}" if len(rows) == len(points) else f"{len(rows):,} of {len(points):,}"

@@ -118,7 +118,7 @@ def centroid_gallery(
         picks = [pick_tile(pool, pick) for pick in of_centroid.head(n_picks).to_dict("records")]
         gallery.append(
             GalleryRow(
-                f"Centroid {centroid} ({len(of_centroid)} picks)",
+                f"Centroid {centroid} ({len(of_centroid):,} picks)",
                 (TileGroup("nearest target images", tuple(near)), TileGroup("first picks", tuple(picks))),
             )
         )
@@ -180,15 +180,15 @@ def rounds_gallery(
         tiles = tuple(pick_tile(pool, pick) for pick in shown)
         which = "first" if number == rounds[0] else "last" if number == rounds[-1] else ""
         title = f"Round {number}" + (f" ({which})" if which else "")
-        gallery.append(GalleryRow(title, (TileGroup(f"{len(picks)} picks", tiles),)))
+        gallery.append(GalleryRow(title, (TileGroup(f"{len(picks):,} picks", tiles),)))
     if not rounds and len(coreset):
         shown = coreset.iloc[spread(len(coreset), n_images)].to_dict("records")
         tiles = tuple(pick_tile(pool, pick) for pick in shown)
-        gallery.append(GalleryRow("Picks", (TileGroup(f"{len(coreset)} images", tiles),)))
+        gallery.append(GalleryRow("Picks", (TileGroup(f"{len(coreset):,} images", tiles),)))
     if random_keys is not None and len(random_keys):
         keys = [str(random_keys[row]) for row in spread(len(random_keys), n_images)]
         tiles = tuple(pool.tile(key, alt=f"Randomly drawn image {key}") for key in keys)
-        gallery.append(GalleryRow("Random draw", (TileGroup(f"{len(random_keys)} images", tiles),)))
+        gallery.append(GalleryRow("Random draw", (TileGroup(f"{len(random_keys):,} images", tiles),)))
     return gallery
 
 

@@ -48,7 +48,8 @@ def _plotly() -> tuple[Markup, str]:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """Return how templates of this package are rendered: everything from outside is escaped."""
     environment = Environment(
         loader=PackageLoader("simcore.reporting"),
         autoescape=True,
@@ -61,9 +62,9 @@ def _environment() -> Environment:
     return environment
 
 
-def _trusted(name: str) -> Markup:
+def trusted_text(name: str) -> Markup:
     """Return a style sheet or script of this package as it is."""
-    environment = _environment()
+    environment = page_environment()
     assert environment.loader is not None
     return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704 (a file of this package)
 
@@ -83,14 +84,14 @@ def render_report(report: Report) -> str:
     sections = compose_sections(report)
     has_figures = any(isinstance(block, Figure) for section in sections for block in section.blocks)
     plotly, plotly_hash = _plotly() if has_figures else (Markup(), "")
-    script = _trusted("report.js")
+    script = trusted_text("report.js")
     context: dict[str, Any] = {
         "report": report,
         "highlights": compose_highlights(report),
         "sections": sections,
-        "style": _trusted("report.css"),
+        "style": trusted_text("report.css"),
         "script": script,
         "plotly": plotly,
         "script_hashes": Markup(f"{_script_hash(script)} {plotly_hash}".strip()),  # noqa: S704 (base64 digests)
     }
-    return _environment().get_template("report.html.j2").render(context)
+    return page_environment().get_template("report.html.j2").render(context)

@@ -23,7 +23,15 @@ _ARMS = {
     "random_network": "random network",
     "given": "given encoder",
 }
-_EVALUATIONS = {"linear": "linear probe", "knn": "kNN", "finetune": "fine-tuning", "labelled": "with labels"}
+_EVALUATIONS = {
+    "linear": "linear probe",
+    "knn": "kNN",
+    "finetune": "fine-tuning",
+    "labelled": "with labels",
+    "semi_supervised": "semi-supervised",
+    "openset_semi_supervised": "open-set semi-supervised",
+    "webly": "webly supervised",
+}
 _METRICS = {
     "top1": "top-1 accuracy",
     "top5": "top-5 accuracy",

@@ -61,7 +61,7 @@ def _what_was_run(report: Report) -> Section:
     else:
         blocks.append("Time per stage: not recorded.")
     if report.machine:
-        blocks.append(_facts("Machine and versions", ("what", "value"), report.machine))
+        blocks.append(_facts("Machine and versions", ("what", "value"), report.machine, folded=True))
     else:
         blocks.append("Machine and versions: not recorded.")
     seeds = ", ".join(str(seed) for seed in report.seeds)

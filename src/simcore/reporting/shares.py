@@ -73,4 +73,5 @@ def composition_figure(shares: pd.DataFrame, *, by: str = "class", most: int = 3
     figure.update_layout(barmode="group", bargap=0.3, bargroupgap=0.05)
     figure.update_xaxes(title="share of images (%)", rangemode="tozero")
     figure = finish_figure(figure, height=110 + 26 * len(groups), title=f"Coreset and pool by {by}")
-    return figure.update_yaxes(autorange="reversed", title=plain_text(by), showgrid=False)
+    # As `title` it would take the place of the standoff as well, and stand on the groups' names.
+    return figure.update_yaxes(autorange="reversed", title_text=plain_text(by), showgrid=False)

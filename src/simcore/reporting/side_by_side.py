@@ -83,7 +83,12 @@ def _group(pool: Shelf, title: str, rows: pd.DataFrame) -> TileGroup:
 
 
 def coresets_gallery(
-    coresets: Mapping[str, pd.DataFrame], *, openset_images: Images, n_images: int = 8, side: int = 112
+    coresets: Mapping[str, pd.DataFrame],
+    *,
+    openset_images: Images,
+    n_images: int = 8,
+    side: int = 112,
+    alone: bool = False,
 ) -> list[GalleryRow]:
     """Return several coresets side by side, such as those of k = 1 and k = 100: first, evenly spread and last picks.
 
@@ -94,6 +99,7 @@ def coresets_gallery(
         openset_images: images that hold the keys of all.
         n_images: images a coreset and row at most.
         side: longest side of a tile in pixels.
+        alone: whether a row shows what each has that no other has.
 
     Raises:
         InputError: an image is missing.
@@ -120,10 +126,29 @@ def coresets_gallery(
     }
     if all(len(coreset) <= n_images for coreset in coresets.values()):
         parts = {"All picks": lambda rows: rows}
+    shown = [(title, coresets, part) for title, part in parts.items()]
+    if alone:
+        counts = pd.concat([frame["key"] for frame in coresets.values()]).value_counts()
+        own = {name: rows[rows["key"].map(counts) == 1] for name, rows in coresets.items()}
+        shown.append(("Picks that no other has", own, lambda rows: rows.iloc[spread(len(rows), n_images)]))
     return [
         GalleryRow(
             title,
-            tuple(_group(pool, f"{name} ({len(rows):,} images)", part(rows)) for name, rows in coresets.items()),
+            tuple(_group(pool, f"{name} ({len(rows):,} images)", part(rows)) for name, rows in of_title.items()),
         )
-        for title, part in parts.items()
+        for title, of_title, part in shown
     ]
+
+
+def describe_overlap(coresets: Mapping[str, pd.DataFrame]) -> str:
+    """Return in a sentence how many picks two coresets share.
+
+    Example:
+        >>> one, other = pd.DataFrame({"key": ["a", "b"]}), pd.DataFrame({"key": ["b", "c", "d"]})
+        >>> describe_overlap({"k = 1": one, "k = 100": other})
+        '1 image is in both: 50 % of those of k = 1, 33 % of those of k = 100.'
+    """
+    one, other = coresets.values()
+    n = int(one["key"].isin(other["key"]).sum())
+    shares = (f"{100 * n / max(1, len(rows)):.0f} % of those of {name}" for name, rows in coresets.items())
+    return f"{n:,} {'image is' if n == 1 else 'images are'} in both: {', '.join(shares)}."

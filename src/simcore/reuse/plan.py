@@ -10,6 +10,7 @@ from kedro.io import CatalogProtocol
 from kedro.io.core import AbstractVersionedDataset, VersionNotFoundError, is_parameter
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+from pydantic import BaseModel
 
 from simcore.parameters import typed_parameter
 from simcore.reuse.code import code_fingerprint
@@ -133,12 +134,17 @@ def make_plan(pipeline: Pipeline, catalog: CatalogProtocol, *, reuse: bool = Tru
         for name in sorted(asked | {name for name in pipeline.inputs() if is_parameter(name)})
     }
     plain_values = {name: plain(value) for name, value in typed.items()}
-    ignores = {node.name: unread(node.func, plain_values) for node in pipeline.nodes}
+    # Conditions look at all of them: also at what changes no recipe.
+    whole_values = {
+        name: value.model_dump(mode="json") if isinstance(value, BaseModel) else plain(value)
+        for name, value in typed.items()
+    }
+    ignores = {node.name: unread(node.func, whole_values) for node in pipeline.nodes}
     missing = {
         node: {name for name in names if getattr(catalog.get(name), "may_be_missing", False)}
         for node, names in ignores.items()
     }
-    unwanted = {node.name for node in pipeline.nodes if not is_wanted(node.func, plain_values)}
+    unwanted = {node.name for node in pipeline.nodes if not is_wanted(node.func, whole_values)}
     for node in only_needed(pipeline, missing, unwanted).nodes:
         values = {name: plain_values[name] for name in node.inputs if is_parameter(name)}
         parameters = {name: value_fingerprint(typed[name]) for name in values}

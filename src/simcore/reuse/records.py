@@ -27,6 +27,8 @@ class Record:
         versions: Library name to version.
         made_at: Save version of the run, which is its UTC time stamp.
         seconds: Duration of the node in seconds, loading and saving included up to this artefact.
+        content: What it is known by to nodes that would make the same (`simcore.reuse.taking_over`); mostly empty.
+        taken_from: Name of the dataset that it was taken over from instead of being made.
     """
 
     dataset: str
@@ -38,6 +40,8 @@ class Record:
     versions: dict[str, str] = field(default_factory=dict)
     made_at: str = ""
     seconds: float = 0.0
+    content: str = ""
+    taken_from: str = ""
 
 
 def record_path(dataset: AbstractDataset) -> Path | None:
@@ -60,8 +64,15 @@ def read_record(dataset: AbstractDataset) -> Record | None:
         ArtefactError: If the record is there but cannot be read.
     """
     path = record_path(dataset)
-    if path is None or not path.exists():
-        return None
+    return None if path is None or not path.exists() else load_record(path)
+
+
+def load_record(path: Path) -> Record:
+    """Return the record in a file.
+
+    Raises:
+        ArtefactError: If it cannot be read.
+    """
     try:
         return Record(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:

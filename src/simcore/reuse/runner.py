@@ -19,6 +19,8 @@ from simcore.parameters import RuntimeParameters, typed_parameter
 from simcore.reuse.locking import locked
 from simcore.reuse.plan import NOT_MADE, Plan, make_plan, output_fingerprint
 from simcore.reuse.records import Record, write_record
+from simcore.reuse.taking_over import set_look
+from simcore.reuse.twins import Twins
 from simcore.workspace import enter_work_directory, leave_work_directory
 
 LOGGER = logging.getLogger(__name__)
@@ -38,10 +40,22 @@ def library_versions() -> dict[str, str]:
 
 
 class _Recorder:
-    """Hooks of one run: writes the record once an artefact stands, and keeps the node's work directory until then."""
+    """Hooks of one run: writes the record once an artefact stands, and keeps the node's work directory until then.
 
-    def __init__(self, plan: Plan, catalog: CatalogProtocol, run_id: str | None, work_root: Path | None) -> None:
+    Args:
+        plan: Of the run.
+        catalog: Of the run.
+        run_id: Save version of the run.
+        work_root: Where nodes keep unfinished work.
+        reuse: Whether a node may take over what others have made.
+    """
+
+    def __init__(
+        self, plan: Plan, catalog: CatalogProtocol, *, run_id: str | None, work_root: Path | None, reuse: bool
+    ) -> None:
         self._plan, self._catalog, self._run_id, self._work_root = plan, catalog, run_id, work_root
+        self._reuse = reuse
+        self._twins: Twins | None = None
         self._started: dict[str, float] = {}
         self._unsaved: dict[str, set[str]] = {}
 
@@ -49,9 +63,11 @@ class _Recorder:
     def before_node_run(self, node: Node) -> None:
         self._started[node.name] = perf_counter()
         self._unsaved[node.name] = set(node.outputs)
+        step = self._plan.step(node.name)
+        self._twins = Twins(node, self._catalog, code=step.code, reuse=self._reuse)
+        set_look(self._twins)
         if self._work_root is not None:
-            fingerprint = self._plan.step(node.name).fingerprint
-            enter_work_directory(self._work_root, node=node.name, fingerprint=fingerprint)
+            enter_work_directory(self._work_root, node=node.name, fingerprint=step.fingerprint)
 
     @hook_impl(tryfirst=True)
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
@@ -68,10 +84,13 @@ class _Recorder:
             versions=library_versions(),
             made_at=self._run_id or "",
             seconds=round(perf_counter() - self._started[node.name], 3),
+            content="" if self._twins is None else self._twins.content(dataset_name),
+            taken_from="" if self._twins is None else self._twins.origin(dataset_name),
         )
         write_record(dataset, record)
         self._unsaved[node.name].discard(dataset_name)
         if not self._unsaved[node.name]:
+            set_look(None)
             leave_work_directory(remove=True)
 
 
@@ -118,16 +137,18 @@ class ReuseRunner(SequentialRunner):
         runtime: RuntimeParameters | None,
         work_root: Path | None,
     ) -> None:
-        plan = make_plan(pipeline, catalog, reuse=runtime is None or runtime.reuse)
+        reuse = runtime is None or runtime.reuse
+        plan = make_plan(pipeline, catalog, reuse=reuse)
         self._tell(plan)
         names = [step.node for step in plan.stale]
         stale = pipeline.filter(node_names=names) if names else Pipeline([])
-        recorder = _Recorder(plan, catalog, run_id, work_root)
+        recorder = _Recorder(plan, catalog, run_id=run_id, work_root=work_root, reuse=reuse)
         if hook_manager is not None:
             hook_manager.register(recorder)
         try:
             super().run(stale, catalog, hook_manager, run_id)
         finally:
+            set_look(None)
             leave_work_directory(remove=False)
             if hook_manager is not None:
                 hook_manager.unregister(recorder)

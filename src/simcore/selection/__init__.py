@@ -5,19 +5,21 @@ from simcore.selection.centroids import Clustering, fit_centroids, fit_clusterin
 from simcore.selection.coreset import select_coreset
 from simcore.selection.explaining import Explanation, nearest_targets
 from simcore.selection.lists import CandidateLists, merge
-from simcore.selection.replaying import replay
+from simcore.selection.replaying import TooFewRoundsError, replay
 from simcore.selection.result import Certificate, Selection
-from simcore.selection.rules import budget_in_images
+from simcore.selection.rules import IMAGES_PER_TARGET, budget_in_images
 from simcore.selection.scanning import scan
 from simcore.selection.stops import StopRule, stop_rule, stop_rule_names
 
 __all__ = [
+    "IMAGES_PER_TARGET",
     "CandidateLists",
     "Certificate",
     "Clustering",
     "Explanation",
     "Selection",
     "StopRule",
+    "TooFewRoundsError",
     "budget_in_images",
     "fit_centroids",
     "fit_clustering",

@@ -15,6 +15,10 @@ from simcore.selection.rules import Truncate, apply_rules, budget_in_images, che
 from simcore.selection.stops import Stop
 
 
+class TooFewRoundsError(InputError):
+    """A replay asks for more rounds than the run has."""
+
+
 def replay(
     selection: Selection,
     *,
@@ -38,7 +42,8 @@ def replay(
         seed: as in `select_coreset`.
 
     Raises:
-        InputError: the settings ask for more rounds than the run has, or the selection is a baseline.
+        TooFewRoundsError: the settings ask for more rounds than the run has.
+        InputError: the settings cannot be used, or the selection is a baseline.
 
     Example:
         >>> from simcore.selection import select_coreset
@@ -97,7 +102,7 @@ def _recorded(selection: Selection) -> Iterator[Round]:
     certificate = selection.certificate
     known = len(selection) + len(certificate.unkept.get("position", []))
     if known < certificate.n_openset - certificate.n_excluded:
-        raise InputError(
+        raise TooFewRoundsError(
             f"The replay needs a round after {len(trace):,}, where the run stopped by {selection.stopped_by} with "
             f"{len(selection):,} images; run `select_coreset` with a larger `budget` and `stop=None`, then replay that."
         )

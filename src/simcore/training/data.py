@@ -1,5 +1,6 @@
 """Batches of views for the training loop."""
 
+import hashlib
 import logging
 import multiprocessing
 from collections.abc import Iterator, Sequence
@@ -49,6 +50,25 @@ class MakeDeviceViews(Protocol):
         self, images: Sequence[np.ndarray | Tensor], *, step: int, keys: Sequence[str], device: torch.device
     ) -> list[Tensor]:
         """Return one tensor `(v, n, 3, s, s)`, uint8, a group."""
+
+
+class Source(NamedTuple):
+    """Images, how their views are drawn, and which of them a step takes.
+
+    Attributes:
+        store: Images by position.
+        views: Makes the views of an image.
+        stream: Says which images a step takes.
+    """
+
+    store: Images
+    views: MakeViews | MakeDeviceViews
+    stream: BatchStream
+
+
+def keys_digest(store: Images) -> str:
+    """Return what tells the keys of a store and their order from others, in hex."""
+    return hashlib.sha256("\n".join(map(str, store.keys)).encode()).hexdigest()
 
 
 class Decoded(NamedTuple):
@@ -114,13 +134,11 @@ def stream_resident(
 class _Parts(Dataset[Any]):
     """Maps a number to the part of a batch that one pass of the model takes; a worker makes whole parts."""
 
-    def __init__(
-        self, store: Images, views: MakeViews | MakeDeviceViews, stream: BatchStream, *, share: Share, on_device: bool
-    ) -> None:
-        self.store = store
-        self.keys = store.keys
-        self.views: Any = views
-        self.stream = stream
+    def __init__(self, source: Source, *, share: Share, on_device: bool = False) -> None:
+        self.store = source.store
+        self.keys = source.store.keys
+        self.views: Any = source.views
+        self.stream = source.stream
         self.share = share
         self.on_device = on_device
 
@@ -142,6 +160,17 @@ class _Parts(Dataset[Any]):
         return Decoded(pixels, [image.shape for image in images], [str(self.keys[place]) for place in positions])
 
 
+class _JoinedParts(Dataset[Any]):
+    """Gives the groups of two kinds of images that one pass takes together."""
+
+    def __init__(self, first: Dataset[Any], second: Dataset[Any]) -> None:
+        self.first = first
+        self.second = second
+
+    def __getitem__(self, number: int) -> list[Tensor]:
+        return [*self.first[number], *self.second[number]]
+
+
 def _one_thread(worker: int) -> None:
     """Keep a worker from competing with the model for the cores."""
     del worker
@@ -158,6 +187,7 @@ def stream_views(
     pin_memory: bool = False,
     share: Share | None = None,
     on_device: bool = False,
+    beside: Source | None = None,
 ) -> Iterator[Any]:
     """Return an iterator over what the passes of `steps` take, in order, made by `workers` processes ahead.
 
@@ -175,14 +205,18 @@ def stream_views(
         pin_memory: Whether batches go to page-locked memory, for a copy to a GPU beside its work.
         share: What this process takes of a batch, all in one pass by default.
         on_device: Whether to leave the views to the device.
+        beside: Images that go along: their groups come after the others. Not with `on_device`.
     """
     share = share or Share()
     if workers and multiprocessing.current_process().daemon:
         logger.warning("A daemonic process may not have workers: views are made between the steps.")
         workers = 0
     options: dict[str, Any] = {"prefetch_factor": 4, "worker_init_fn": _one_thread} if workers else {}
+    parts: Dataset[Any] = _Parts(Source(store, views, stream), share=share, on_device=on_device)
+    if beside is not None:
+        parts = _JoinedParts(parts, _Parts(beside, share=share))
     loader: DataLoader[Any] = DataLoader(
-        _Parts(store, views, stream, share=share, on_device=on_device),
+        parts,
         batch_size=None,
         sampler=range(steps.start * share.passes, steps.stop * share.passes),
         num_workers=workers,

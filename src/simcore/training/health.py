@@ -97,7 +97,8 @@ class LossMonitor:
         suspected: list[str] = []
         if self._features is not None and self._features[0] == step:
             finite = torch.cat([torch.isfinite(part).all(dim=1).cpu() for part in self._features[1]]).tolist()
-            suspected = [key for key, fine in zip(keys, finite, strict=True) if not fine]
+            # Images that go beside have no row of features; their keys come last.
+            suspected = [key for key, fine in zip(keys[: len(finite)], finite, strict=True) if not fine]
         found = self.group.objects((keys, suspected))
         offending = [key for _, some in found for key in some] or [key for every, _ in found for key in every]
         rate = self.learning_rate_of(step)

@@ -4,13 +4,14 @@ import math
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
 import torch
 
 from simcore.methods import Method
+from simcore.training.beside import Beside
 from simcore.training.data import Images, MakeDeviceViews, MakeViews
 from simcore.training.loop import pretrain
 from simcore.training.settings import TrainingSettings
@@ -84,6 +85,7 @@ def measure_speed(
     seed: int = 0,
     steps: int = 5,
     max_batch_size: int | None = None,
+    beside: Beside | None = None,
 ) -> Speed:
     """Return how fast `pretrain` takes steps here, from a few of them in a folder that is removed again.
 
@@ -99,6 +101,8 @@ def measure_speed(
         steps: Steps to time.
         max_batch_size: Largest batch of the probe. On a CPU the time of a step grows with the batch, so that a small
             one tells as much; on a GPU give None, which takes the batch of the run.
+        beside: Images like those that will go along, as many a step as are in the batch; their time counts for the
+            images of the batch.
 
     Raises:
         InputError: As `pretrain`.
@@ -122,7 +126,15 @@ def measure_speed(
     watch = _Stopwatch()
     with tempfile.TemporaryDirectory() as folder:
         pretrain(
-            method, store, views=views, settings=probe, seed=seed, workdir=folder, reporter=watch, description="probe"
+            method,
+            store,
+            views=views,
+            settings=probe,
+            seed=seed,
+            workdir=folder,
+            reporter=watch,
+            description="probe",
+            beside=None if beside is None else replace(beside, batch_size=batch_size),
         )
     # The last step writes a checkpoint before the run ends, after it was logged.
     gaps = [later - earlier for earlier, later in zip(watch.times, watch.times[1:], strict=False)]

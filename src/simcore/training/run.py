@@ -13,8 +13,10 @@ from simcore.errors import InputError
 from simcore.files import atomic_file
 from simcore.methods import Method, Moment
 from simcore.training.batches import BatchStream
+from simcore.training.beside import Beside
 from simcore.training.checkpoints import Checkpoints
-from simcore.training.data import Images, MakeDeviceViews, MakeViews
+from simcore.training.data import Images, MakeDeviceViews, MakeViews, keys_digest
+from simcore.training.refreshing import Refresh
 from simcore.training.renewal import Renewal
 from simcore.training.schedules import cosine, cosine_learning_rate, polynomial, staircase
 from simcore.training.settings import TrainingSettings
@@ -92,18 +94,21 @@ def plan_run(
     seed: int,
     workdir: Path,
     renewal: Renewal | None = None,
+    beside: Beside | None = None,
+    refresh: Refresh | None = None,
     write: bool = True,
 ) -> Run:
     """Return the run that trains `method` on `store`; its folder in `workdir` is named by its fingerprint.
 
     The fingerprint covers the settings that decide the result, the method with its initial weights, the
-    views, the keys of the images and the seed. When `workdir` holds another run, a warning says in what it
-    differs. Without `write` (a process that is not the first of its group) nothing is written or told.
+    views, the keys of the images and the seed; of images that go beside likewise, and the steps of a refresh. When
+    `workdir` holds another run, a warning says in what it differs. Without `write` (a process that is not the
+    first of its group) nothing is written or told.
 
     Raises:
         InputError: If there are too few images, the schedule has no step after its warm-up, the views are not
-            made for where `views_on` puts them, `repr(views)` does not tell their settings, or a renewal lies
-            outside the run.
+            made for where `views_on` puts them, `repr(views)` does not tell their settings, a renewal or a
+            refresh lies outside the run, or the images beside cannot be cut into batches.
     """
     batch_size = settings.resolved_batch_size(len(store))
     total_steps = settings.resolved_steps(len(store))
@@ -116,6 +121,10 @@ def plan_run(
         )
     if renewal is not None:
         renewal.check(total_steps=total_steps)
+    if beside is not None:
+        beside.check(settings)
+    if refresh is not None:
+        refresh.check(total_steps=total_steps)
     _check_views(views, settings)
     if type(views).__repr__ is object.__repr__:
         raise InputError(
@@ -133,8 +142,11 @@ def plan_run(
         "method": {"name": method.name, **method.hyper_parameters},
         "views": repr(views),
         "initial_weights": state_fingerprint(method.state_dict()),
-        "images": hashlib.sha256("\n".join(map(str, store.keys)).encode()).hexdigest(),
+        "images": keys_digest(store),
         "seed": seed,
+        # Absent, not empty, where a run has none: the identity of runs made before these existed stays.
+        **({} if beside is None else {"beside": beside.facts()}),
+        **({} if refresh is None else {"refreshes": list(refresh.steps)}),
     }
     text = json.dumps(facts, sort_keys=True, indent=2)
     fingerprint = hashlib.sha256(text.encode()).hexdigest()

@@ -32,6 +32,8 @@ def test_counting() -> None:
 def test_what_is_fine() -> None:
     check_classes(tally(("x", "train", "cat"), ("x", "test", "cat")), name="pets")
     check_classes(tally(("x", "train", None), ("x", "test", None)), name="pets")
+    # Nobody has labelled the train images yet.
+    check_classes(tally(("x", "train", None), ("x", "test", "cat"), ("x", "test", "dog")), name="pets")
     # Train images of the class are still to be drawn.
     check_classes(tally(("x", "test", "cat"), ("y", None, "cat")), name="pets")
 
@@ -40,6 +42,11 @@ def test_what_is_fine() -> None:
     ("rows", "message"),
     [
         ([("x", "train", "cat"), ("x", "train", None)], "Image '1' of pets has no class, but others have"),
+        (
+            [("x", "train", None), ("x", "test", "cat"), ("x", "test", None)],
+            "Image '0' of pets has no class, but others",
+        ),
+        ([("x", "train", None), ("x", "test", "cat"), ("x", None, None)], "Image '0' of pets has no class, but others"),
         ([("x", "train", "cat"), ("x", "test", "dog")], "Test class 'dog' of pets has no train images; add some"),
         (
             [("x", "train", "cat"), ("x", "test", "dog"), ("x", "test", "cow")],

@@ -55,6 +55,8 @@ class Tally:
 def check_classes(tally: Tally, *, name: str, advice: str = "") -> None:
     """Raise unless all images have a label or none has, and every test class has train images.
 
+    Labelled test images beside train images without any label are fine as well: somebody is about to label those.
+
     Args:
         tally: of the images of a target.
         name: the source, for the message.
@@ -69,7 +71,10 @@ def check_classes(tally: Tally, *, name: str, advice: str = "") -> None:
         Traceback (most recent call last):
         simcore.errors.InputError: Test class 'dog' of pets has no train images; ...
     """
-    if tally.unlabelled is not None and tally.classes():
+    bare = tally.unlabelled is not None
+    if bare and all((label is not None) == (split == "test") and split is not None for _, split, label in tally.counts):
+        return
+    if bare and tally.classes():
         raise InputError(
             f"Image '{tally.unlabelled}' of {name} has no class, but others have; "
             "give every image one, or set `labels` to 'none'."

@@ -24,6 +24,7 @@ from simcore.pipelines.plan.table import ALONE, Probe, cost_row, format_plan, ra
 from simcore.pipelines.pretraining.nodes import PURPOSES
 from simcore.pipelines.recipe import Recipe
 from simcore.selection import budget_in_images
+from simcore.training import Beside
 from simcore.training.planner import measure_speed
 from simcore.training.sizes import STOPPED, ArmSize, coreset_size, costliest_size
 
@@ -164,7 +165,7 @@ def _plan_arm(
 
     def length(n_selected: int) -> int:
         longer = Recipe(training=pretraining, purpose="coreset", n_selected=n_selected, **common)
-        return longer.settings.resolved_steps(longer.n_images)
+        return longer.mixed_steps
 
     if like is None:
         worst = costliest_size(size) if by_rule and purpose == "coreset" else size.n_selected
@@ -187,5 +188,7 @@ def _measure(recipe: Recipe, store: ImageStore, plan: PlanParameters) -> Probe:
         settings=recipe.settings,
         steps=plan.probe_steps,
         max_batch_size=None if on_gpu else plan.probe_batch_size,
+        # Images of X stand in for the open-set's: a step takes as long.
+        beside=Beside(store, recipe.beside_views(method, seed=0), len(store)) if method.beside_counts else None,
     )
     return Probe(method, speed)

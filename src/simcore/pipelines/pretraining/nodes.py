@@ -23,9 +23,11 @@ from simcore.parameters import (
 )
 from simcore.pipelines.arms import SELECTED
 from simcore.pipelines.pretraining.reselection import plan_reselections
+from simcore.pipelines.pretraining.same_training import adopt_training, describe_training
 from simcore.pipelines.pretraining.training_sets import check_given, is_target, join, target_part
 from simcore.pipelines.recipe import Recipe
 from simcore.pipelines.training import make_probe, train_encoder
+from simcore.reuse.taking_over import find_same
 from simcore.tracking import reporter
 from simcore.training import Renewal
 from simcore.training.epochs import Purpose
@@ -112,7 +114,7 @@ def plan_arm(
     if matched is None:
         return recipe
     other = replace(recipe, purpose="coreset", n_target=n_x, n_selected=len(matched))
-    return replace(recipe, matched_steps=other.settings.resolved_steps(other.n_images))
+    return replace(recipe, matched_steps=other.mixed_steps)
 
 
 def _pretrain(
@@ -125,16 +127,29 @@ def _pretrain(
     start: Encoders | None = None,
     renewal: Callable[..., Renewal] | None = None,
 ) -> Trained:
-    """Return the arm's encoders by seed and their curves; with `start` from the weights of those encoders."""
+    """Return the arm's encoders by seed and their curves; with `start` from the weights of those encoders.
+
+    An arm that comes to a training that another one had already takes over its encoders.
+    """
+    recipe.check_arm(arm)
+    same = None
+    if renewal is None:  # what would be selected anew is not known yet
+        same = describe_training(training_set, recipe=recipe, images=images, seeds=seeds, start=start)
+    found = None if same is None else find_same(same)
+    if found is not None:
+        return adopt_training(found, arm=arm)
     store = ImageStore(training_set, side=2 * recipe.image_size, cache_gib=images.cache_gib)
-    target = store.subset(training_set.loc[is_target(training_set), "key"])
+    of_target = is_target(training_set)
+    target = store.subset(training_set.loc[of_target, "key"])
+    beside = store.subset(training_set.loc[~of_target, "key"]) if recipe.n_beside else None
     recipe.log()
     # Without X there is nothing labelled to look at.
     probe = make_probe(target, recipe=recipe, images=images) if len(target) else None
     encoders, curves = {}, []
     for seed in seeds:
         encoders[seed], curve = train_encoder(
-            store,
+            store if beside is None else target,
+            beside=beside,
             recipe=recipe if start is None else replace(recipe, start=start[seed]),
             seed=seed,
             reporter=reporter(arm=arm, seed=seed),
@@ -219,6 +234,11 @@ def pretrain_coreset(
         matched=_matched(matched, pretraining, comparison, settings),
     )
     reselections = settings.reselections or pretraining.reselections
+    if reselections and recipe.n_beside:
+        raise InputError(
+            f"The arm `{arm}` selects its coreset anew, but {pretraining.method} does not train on it; choose another "
+            "arm or method."
+        )
 
     def renewal(folder: Path, *, seed: int) -> Renewal:
         if excluded is None:

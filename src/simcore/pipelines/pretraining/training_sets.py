@@ -6,9 +6,7 @@ import pandas as pd
 
 from simcore.errors import InputError
 from simcore.exporting.lists import read_list, resolve_list
-
-TARGET = "target"
-OPENSET = "openset"
+from simcore.pipelines.origins import OPENSET, TARGET
 
 _KEYS_SHOWN = 10
 

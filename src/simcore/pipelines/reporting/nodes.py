@@ -19,7 +19,8 @@ from simcore.parameters import (
     SelectionParameters,
     check_parameters,
 )
-from simcore.pipelines.arms import GIVEN, REFERENCES, SELECTED, arms
+from simcore.pipelines.active_learning.showing import show_queries
+from simcore.pipelines.arms import GIVEN, REFERENCES, SELECTED, SINGLE, arms
 from simcore.pipelines.audit.showing import show_pairs
 from simcore.pipelines.beside_published import beside_published
 from simcore.pipelines.reporting.pictures import DRAWN, make_galleries
@@ -44,6 +45,8 @@ from simcore.reporting import (
     study_section,
     trace_figure,
 )
+from simcore.reporting.label_curves import EVALUATION as ACTIVE_LEARNING
+from simcore.reporting.label_curves import active_learning_section
 from simcore.selection import Clustering
 from simcore.study import describe_terms
 
@@ -136,7 +139,9 @@ def draw_figures(
     stopped = certificate["stopped_by"]
     return (
         trace_figure(trace, threshold=selection.tau, stopped=stopped),
-        accuracy_figure(comparison, records=list(_of_arms("metrics", of_arms))),
+        accuracy_figure(
+            comparison[comparison["evaluation"] != ACTIVE_LEARNING], records=list(_of_arms("metrics", of_arms))
+        ),
         composition_figure(coreset_shares(coreset, openset_manifest)),
         share_figure(coreset, openset_manifest, by="source"),
         curves_figure(pd.concat(list(_of_arms("curves", of_arms)), ignore_index=True)),
@@ -158,6 +163,24 @@ def _audit(
         duplicates, target_manifest, openset_manifest, images=settings.images, n_pairs=settings.audit.gallery_pairs
     )
     return audit_section(summary, rows=rows, n_pairs=len(duplicates))
+
+
+def _active_learning(
+    records: Records, queries: Mapping[str, pd.DataFrame], target_manifest: pd.DataFrame, *, settings: ParameterTree
+) -> list[Section]:
+    """Return the section of active learning, where it has run and holds."""
+    metric = _how_compared(records, target_manifest)["headline"].get(ACTIVE_LEARNING)
+    if metric is None:
+        return []
+    order = (*arms(), GIVEN)
+    found = {arm: queries[f"active_queries_{arm}"] for arm in order if f"active_queries_{arm}" in queries}
+    n_images = settings.active_learning.pictures
+    galleries = show_queries(found, target_manifest, images=settings.images, n_images=n_images)
+    ordered = sorted(
+        (record for record in records if record["arm"] in order), key=lambda each: order.index(each["arm"])
+    )
+    section = active_learning_section(ordered, metric=metric, galleries=galleries)
+    return [] if section is None else [section]
 
 
 def _command() -> str:
@@ -206,6 +229,7 @@ def write_report(
     comparison: pd.DataFrame,
     audit_summary: Records | None,
     duplicates: pd.DataFrame | None,
+    queries: dict[str, pd.DataFrame],
     parameters: dict[str, Any],
     encoder: str | None,
     of_references: Records,
@@ -219,7 +243,9 @@ def write_report(
     steps = {arm: int(of_arms[f"curves_{arm}"]["step"].max()) for arm in arms()}
     settings = check_parameters(parameters)
     records = _join(of_references, of_given, beside, of_arms, encoder=encoder)
-    differences = compare_pairs(records, **_how_compared(records, target_manifest))
+    # A measure for every query and share would hide the others: active learning has curves in a section of its own.
+    others = [record for record in records if record["evaluation"] != ACTIVE_LEARNING]
+    differences = compare_pairs(others, **_how_compared(others, target_manifest))
     findings = [state_finding(differences, against=other) for other in (DRAWN, "x") if other in arms()]
     purity = coreset_purity(coreset, openset_manifest, relevant=settings.reporting.relevant_labels)
     selection = Selection(
@@ -250,7 +276,7 @@ def write_report(
         purity=purity,
         shares=coreset_shares(coreset, openset_manifest),
         source_shares=coreset_shares(coreset, openset_manifest, by="source"),
-        comparison=comparison,
+        comparison=comparison[comparison["evaluation"] != ACTIVE_LEARNING],
         differences=differences,
         findings=findings,
         figures={
@@ -267,6 +293,8 @@ def write_report(
             openset_manifest=openset_manifest,
             images=settings.images,
             reporting=settings.reporting,
+            # Of a given list nobody knows the centroids.
+            single=of_arms.get(f"coreset_{SINGLE}") if selection.given is None else None,
         ),
         steps=steps,
         terms=describe_terms(steps, fairness=settings.comparison.fairness),
@@ -286,6 +314,7 @@ def write_report(
                 arms=tuple(arms()),
                 confusions=dict(zip(arms(), _of_arms("figure_confusion", of_arms), strict=True)),
             ),
+            *_active_learning(records, queries, target_manifest, settings=settings),
             *(study_section(name.removeprefix("study_"), table) for name, table in studies.items()),
             _audit(audit_summary, duplicates, target_manifest, openset_manifest, settings=settings),
         ],

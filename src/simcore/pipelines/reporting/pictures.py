@@ -8,7 +8,7 @@ import pandas as pd
 from simcore.embeddings import Embeddings
 from simcore.images import ImageStore
 from simcore.parameters import ImageParameters, ReportingParameters
-from simcore.pipelines.arms import SELECTED, arms
+from simcore.pipelines.arms import SELECTED, SINGLE, arms
 from simcore.reporting import (
     Gallery,
     GalleryRow,
@@ -16,6 +16,7 @@ from simcore.reporting import (
     centroid_gallery,
     class_gallery,
     coresets_gallery,
+    describe_overlap,
     draw_gallery,
     neighbour_gallery,
     picks_gallery,
@@ -91,6 +92,7 @@ def make_galleries(
     openset_manifest: pd.DataFrame,
     images: ImageParameters,
     reporting: ReportingParameters,
+    single: pd.DataFrame | None,
 ) -> list[Gallery]:
     """Return the galleries of the page in reading order.
 
@@ -103,10 +105,14 @@ def make_galleries(
         openset_manifest: The open-set.
         images: Parameters of the images.
         reporting: How much is shown.
+        single: The coreset of one centroid, whether or not its arm is compared; None where nothing was selected.
     """
     coreset, unkept = coresets[SELECTED], certificate.get("unkept") or {}
     random_keys = coresets[DRAWN]["key"].to_numpy() if DRAWN in coresets else np.empty(0, dtype=object)
-    shown = {key for frame in coresets.values() for key in frame["key"]} | set(unkept.get("key", ()))
+    k = len(centroids.centroids)
+    against = {} if single is None or k == 1 else {"k = 1": single, f"k = {k:,}": coreset}
+    frames = [*coresets.values(), *against.values()]
+    shown = {key for frame in frames for key in frame["key"]} | set(unkept.get("key", ()))
     target_images, openset_images = _stores(target_manifest, openset_manifest, shown, images=images)
     rows = _by_centroid(
         coreset,
@@ -147,6 +153,15 @@ def make_galleries(
     # The coreset that is shown need not be one of an arm that is compared.
     kinds = {SELECTED: "coreset", **{arm: settings.openset for arm, settings in arms().items()}}
     others = {arm: frame for arm, frame in coresets.items() if kinds[arm] == "coreset"}
+    if against:
+        found.append(
+            Gallery(
+                f"One centroid against {k:,}",
+                tuple(coresets_gallery(against, openset_images=openset_images, alone=True)),
+                caption=describe_overlap(against),
+            )
+        )
+        others.pop(SINGLE, None)
     if len(others) > 1:
         titled = {arm_title(arm): frame for arm, frame in others.items()}
         found.append(

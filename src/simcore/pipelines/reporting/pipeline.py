@@ -1,11 +1,12 @@
 """The stage `reporting`."""
 
 from collections.abc import Iterable
+from functools import partial, update_wrapper
 
 from kedro.pipeline import Node, Pipeline
 
 from simcore.parameters import GIVEN_ENCODER
-from simcore.pipelines.arms import SELECTED, arms
+from simcore.pipelines.arms import SELECTED, SINGLE, arms, shown_beside
 from simcore.pipelines.reporting.nodes import (
     DRAWN_FIGURES,
     FIGURES,
@@ -16,6 +17,7 @@ from simcore.pipelines.reporting.nodes import (
 )
 from simcore.pipelines.reporting.pictures import DRAWN, draw_gallery_picture
 from simcore.pipelines.reporting.placement import draw_placement
+from simcore.pipelines.selection.pipeline import NOT_GIVEN
 from simcore.reuse.reading import Condition, reads_only_if
 
 COMPARED = {
@@ -56,6 +58,10 @@ def create_pipeline() -> Pipeline:
         for arm, settings in arms().items()
         if settings.openset not in ("none", "all") and arm != SELECTED
     }
+    write = write_report
+    if SINGLE not in arms() and SINGLE in shown_beside():
+        coresets[f"coreset_{SINGLE}"] = f"coreset_{SINGLE}"
+        write = reads_only_if(f"coreset_{SINGLE}", NOT_GIVEN)(update_wrapper(partial(write_report), write_report))
     metrics = {**COMPARED, **_by_arm("metrics")}
     read = reads_only_if("metrics_given", Condition(GIVEN_ENCODER, "spec", "given"))
     return Pipeline(
@@ -92,7 +98,7 @@ def create_pipeline() -> Pipeline:
                 tags="cpu",
             ),
             Node(
-                read(write_report),
+                read(write),
                 inputs={
                     **pictures,
                     **metrics,
@@ -105,6 +111,7 @@ def create_pipeline() -> Pipeline:
                     "comparison": "comparison",
                     "audit_summary": "audit_summary_if_fresh",
                     "duplicates": "duplicates_if_fresh",
+                    "queries": "queries_beside",
                     "parameters": "parameters",
                     "studies": "studies_made",
                     **coresets,

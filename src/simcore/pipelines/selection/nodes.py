@@ -12,15 +12,18 @@ from simcore.audit import excluded_by_audit, excluded_by_list, nothing_excluded
 from simcore.embeddings import Embeddings
 from simcore.errors import InputError
 from simcore.exporting.lists import read_list
-from simcore.parameters import AUDIT, PUBLISHED, ArmParameters, ClusteringParameters, SelectionParameters
-from simcore.pipelines.clustering.nodes import cluster_target
+from simcore.parameters import AUDIT, PUBLISHED, ArmParameters, SelectionParameters
 from simcore.published.oracle import oracle_classes
 from simcore.reuse.reading import Condition, reads_only_if
 from simcore.selection import (
+    IMAGES_PER_TARGET,
     Clustering,
     Selection,
     StopRule,
+    TooFewRoundsError,
+    budget_in_images,
     nearest_targets,
+    replay,
     select_by_label,
     select_coreset,
     select_random,
@@ -79,11 +82,8 @@ def pick_coreset(
     return _frame(picked, openset_embeddings), picked.trace, picked.certificate.to_dict(), picked.by_centroid()
 
 
-def _select(
-    centroids: Clustering, openset_embeddings: Embeddings, excluded: pd.DataFrame, selection: SelectionParameters
-) -> Selection:
-    if selection.exclude not in (None, AUDIT):
-        _refuse_unknown(excluded, openset_embeddings)
+def _rules(selection: SelectionParameters) -> dict[str, Any]:
+    """Return budget, stop rule and truncation as `select_coreset` and `replay` take them."""
     stop = None
     if selection.tau is not None:
         stop = StopRule(
@@ -91,20 +91,29 @@ def _select(
             reference_round=selection.reference_round,
             keep_failing_round=selection.keep_failing_round,
         )
+    return {"budget": selection.budget, "stop": stop, "truncate": selection.truncate, "seed": selection.seed}
+
+
+def _select(
+    centroids: Clustering, openset_embeddings: Embeddings, excluded: pd.DataFrame, selection: SelectionParameters
+) -> Selection:
+    if selection.exclude not in (None, AUDIT):
+        _refuse_unknown(excluded, openset_embeddings)
     picked = select_coreset(
         centroids.centroids,
         openset_embeddings,
-        budget=selection.budget,
-        stop=stop,
+        **_rules(selection),
         n_target=int(centroids.sizes.sum()),
         exclude=_keys(excluded),
-        truncate=selection.truncate,
-        seed=selection.seed,
         show_progress=True,
     )
     left_out = picked.certificate.n_excluded
     if len(excluded):
         LOGGER.info("%d of %d excluded keys are in the open-set and left out.", left_out, len(excluded))
+    return _some(picked)
+
+
+def _some(picked: Selection) -> Selection:
     if len(picked) == 0:
         raise InputError(
             f"No image was selected (stopped by {picked.stopped_by}); lower `selection.tau` or raise "
@@ -113,17 +122,38 @@ def _select(
     return picked
 
 
-def pick_variant(
-    target_embeddings: Embeddings,
+def peel_rounds(
+    centroids: Clustering, openset_embeddings: Embeddings, excluded: pd.DataFrame, selection: SelectionParameters
+) -> Selection:
+    """Return the rounds of a set of centroids as far as the cap of the published runs, or the budget, lets any arm go.
+
+    Arms that differ in threshold, ratio or budget are cut from them (`cut_coreset`): one scan for all.
+    """
+    n_target = int(centroids.sizes.sum())
+    cap = IMAGES_PER_TARGET * n_target
+    asked = budget_in_images(selection.budget, n_openset=len(openset_embeddings), n_target=n_target)
+    whole = {"budget": max(cap, asked or 0), "tau": None, "truncate": None}
+    return _select(centroids, openset_embeddings, excluded, selection.model_copy(update=whole))
+
+
+def cut_coreset(
+    rounds: Selection,
+    centroids: Clustering,
     openset_embeddings: Embeddings,
     excluded: pd.DataFrame,
-    clustering: ClusteringParameters,
     selection: SelectionParameters,
     settings: ArmParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Return the coreset of an arm with centroids, a size or a threshold of its own, its trace and its certificate."""
-    centroids = cluster_target(target_embeddings, settings.clustering(clustering, n_target=len(target_embeddings)))
-    picked = _select(centroids, openset_embeddings, excluded, settings.selection(selection))
+    """Return the coreset of an arm with centroids, a size or a threshold of its own, its trace and its certificate.
+
+    It is cut from the rounds of its centroids; the open-set is scanned again only for more images than these have.
+    """
+    wanted = settings.selection(selection)
+    try:
+        picked = _some(replay(rounds, **_rules(wanted), n_target=int(centroids.sizes.sum())))
+    except TooFewRoundsError:
+        LOGGER.info("More images are asked for than the rounds of these centroids have: the open-set is scanned again.")
+        picked = _select(centroids, openset_embeddings, excluded, wanted)
     return _frame(picked, openset_embeddings), picked.trace, picked.certificate.to_dict()
 
 
