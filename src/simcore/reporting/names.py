@@ -69,6 +69,16 @@ def arm_title(arm: str) -> str:
     return arm.replace("_", " ")
 
 
+def evaluation_title(evaluation: str) -> str:
+    """Return how readers see an evaluation.
+
+    Example:
+        >>> evaluation_title("webly"), evaluation_title("my_own")
+        ('webly supervised', 'my own')
+    """
+    return _EVALUATIONS.get(evaluation, evaluation.replace("_", " "))
+
+
 def measure_title(evaluation: str, metric: str, protocol: str) -> str:
     """Return one column heading for a metric of an evaluation under a protocol.
 
@@ -80,7 +90,7 @@ def measure_title(evaluation: str, metric: str, protocol: str) -> str:
     """
     heading = _METRICS.get(metric, metric.replace("_", " "))
     if evaluation != LABEL_FREE:
-        heading = f"{_EVALUATIONS.get(evaluation, evaluation.replace('_', ' '))}, {heading}"
+        heading = f"{evaluation_title(evaluation)}, {heading}"
     elif protocol == "unit":
         # The one protocol there is without labels; the reader is told what is measured below the table.
         return heading

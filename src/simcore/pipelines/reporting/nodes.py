@@ -47,6 +47,7 @@ from simcore.reporting import (
 )
 from simcore.reporting.label_curves import EVALUATION as ACTIVE_LEARNING
 from simcore.reporting.label_curves import active_learning_section
+from simcore.reporting.short_labels import OWN_SECTIONS, short_labels_section
 from simcore.selection import Clustering
 from simcore.study import describe_terms
 
@@ -140,7 +141,7 @@ def draw_figures(
     return (
         trace_figure(trace, threshold=selection.tau, stopped=stopped),
         accuracy_figure(
-            comparison[comparison["evaluation"] != ACTIVE_LEARNING], records=list(_of_arms("metrics", of_arms))
+            comparison[~comparison["evaluation"].isin(OWN_SECTIONS)], records=list(_of_arms("metrics", of_arms))
         ),
         composition_figure(coreset_shares(coreset, openset_manifest)),
         share_figure(coreset, openset_manifest, by="source"),
@@ -243,8 +244,8 @@ def write_report(
     steps = {arm: int(of_arms[f"curves_{arm}"]["step"].max()) for arm in arms()}
     settings = check_parameters(parameters)
     records = _join(of_references, of_given, beside, of_arms, encoder=encoder)
-    # A measure for every query and share would hide the others: active learning has curves in a section of its own.
-    others = [record for record in records if record["evaluation"] != ACTIVE_LEARNING]
+    others = [record for record in records if record["evaluation"] not in OWN_SECTIONS]
+    short_labels = short_labels_section(comparison, headline=_how_compared(records, target_manifest)["headline"])
     differences = compare_pairs(others, **_how_compared(others, target_manifest))
     findings = [state_finding(differences, against=other) for other in (DRAWN, "x") if other in arms()]
     purity = coreset_purity(coreset, openset_manifest, relevant=settings.reporting.relevant_labels)
@@ -276,7 +277,7 @@ def write_report(
         purity=purity,
         shares=coreset_shares(coreset, openset_manifest),
         source_shares=coreset_shares(coreset, openset_manifest, by="source"),
-        comparison=comparison[comparison["evaluation"] != ACTIVE_LEARNING],
+        comparison=comparison[~comparison["evaluation"].isin(OWN_SECTIONS)],
         differences=differences,
         findings=findings,
         figures={
@@ -314,6 +315,7 @@ def write_report(
                 arms=tuple(arms()),
                 confusions=dict(zip(arms(), _of_arms("figure_confusion", of_arms), strict=True)),
             ),
+            *([] if short_labels is None else [short_labels]),
             *_active_learning(records, queries, target_manifest, settings=settings),
             *(study_section(name.removeprefix("study_"), table) for name, table in studies.items()),
             _audit(audit_summary, duplicates, target_manifest, openset_manifest, settings=settings),
