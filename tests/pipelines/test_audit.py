@@ -148,7 +148,8 @@ def test_copies_of_the_test_part_alone(copy: Path, leaking: tuple, caplog: pytes
     with caplog.at_level(logging.INFO):
         run_here(copy, params=excluding(params, "audit", exclude_copies_of="test"), pipeline_names=CHAIN)
     # What the audit had hashed and found holds.
-    assert set(ran(caplog)) == {"list_excluded", "pick_coreset", "pick_random", "explain_coreset"}
+    picking = {"pick_coreset", "pick_random", "explain_coreset", "peel_rounds_k1", "pick_simcore_k1"}
+    assert set(ran(caplog)) == {"list_excluded", *picking}
     of_test = {key for key in planted if "/test/" in key}
     assert not set(picks(copy)) & of_test
     assert set(picks(copy)) & (set(planted) - of_test)
