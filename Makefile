@@ -39,7 +39,7 @@ viz: install ## the pipeline graph at http://127.0.0.1:4141
 mlflow: install ## the runs at http://127.0.0.1:5000
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro mlflow ui $(ARGS)
 
-test: install ## the test suite (about 25 minutes on 2 cores)
+test: install ## the test suite (half an hour and more on 2 cores)
 	@$(BIN)/python -m pytest -m "not long" $(ARGS)
 
 test-long: install ## what needs more time than that

@@ -173,6 +173,7 @@ def test_a_labels_file_that_does_not_fit(tmp_path: Path, manifests: dict, settin
         learn(manifest, settings, shares=(0.01, 0.4))
 
 
+@pytest.mark.long
 def test_the_arms_join_the_report(
     finished: Path, tmp_path: Path, small_data: dict, caplog: pytest.LogCaptureFixture
 ) -> None:

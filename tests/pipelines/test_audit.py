@@ -239,6 +239,7 @@ def test_nothing_found_is_drawn_and_counted_too(small_data: dict, tmp_path: Path
     assert newest(tmp_path, "duplicates_gallery.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.long
 def test_the_report_shows_the_audit_once_it_holds(
     finished: Path, small_data: dict, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

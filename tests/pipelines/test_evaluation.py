@@ -128,6 +128,7 @@ def test_beside_the_arms_it_joins_their_comparison(
     assert "given" not in set(pd.read_parquet(newest(root, "comparison.parquet"))["arm"])
 
 
+@pytest.mark.long
 def test_fine_tuning_of_the_arms_joins_the_comparison(
     root: Path, small_data: dict, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -213,6 +213,7 @@ def test_a_lost_image_leaves_nothing_behind(export, made: Made, finished: Path, 
     assert [entry.name for entry in tmp_path.iterdir()] == ["target_manifest.parquet"]
 
 
+@pytest.mark.long
 def test_as_it_is_typed(finished: Path, tmp_path: Path) -> None:
     """A relative folder starts where the command is typed; nothing is made again; the second time it is replaced."""
     root = tmp_path / "root"

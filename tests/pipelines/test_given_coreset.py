@@ -49,6 +49,7 @@ def trained_on(root: Path, arm: str) -> set[str]:
     return set(keys[keys.str.startswith("openset:")].str.removeprefix("openset:"))
 
 
+@pytest.mark.long
 def test_the_whole_job_on_a_list(
     root: Path, keys: list[str], small_data: dict, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
