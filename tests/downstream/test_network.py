@@ -5,8 +5,9 @@ from dataclasses import replace
 import torch
 
 from simcore.backbones import create_random_encoder, normalise
-from simcore.downstream.network import ClassNetwork, head_of, seeded_linear, view_store
+from simcore.downstream.network import ClassNetwork, seeded_linear, view_store
 from simcore.images import eval_pixels
+from simcore.supervised.classifier import head_of
 from tests.labelled_stores import make_stores
 
 

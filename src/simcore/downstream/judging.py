@@ -10,10 +10,8 @@ import numpy as np
 
 from simcore.backbones import Encoder
 from simcore.evaluation import Outcome, Sight
-from simcore.evaluation.outcome import TOP
 from simcore.evaluation.protocols import Protocol, Trial, Watch, judge
 from simcore.images import ImageStore
-from simcore.supervised import rank_classes
 
 Fit = Callable[[Path, str, Watch | None], Any]
 """Trains with its checkpoints below a folder, under the name of the training; the watch is called after every epoch.
@@ -86,15 +84,8 @@ def judge_method(
 
     def ranking(row: int) -> Callable[[Any, ImageStore], np.ndarray]:
         def rank(method: Any, store: ImageStore) -> np.ndarray:
-            return rank_classes(
-                method,
-                store,
-                mean=card.mean,
-                std=card.std,
-                image_size=sight.image_size,
-                resize_ratio=sight.resize_ratio,
-                top=min(TOP, len(setting.classes)),
-            )[row : row + 1]
+            ranked = sight.rank(method, store, card=card, class_count=len(setting.classes))
+            return ranked[row : row + 1]
 
         return rank
 

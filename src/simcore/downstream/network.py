@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from simcore.backbones import EncoderCard, normalise
+from simcore.backbones import normalise
 from simcore.images import ImageStore, eval_batches
 from simcore.supervised import Classifier
 from simcore.supervised.classifier import Head
@@ -59,11 +59,6 @@ class ClassNetwork(Classifier):
         """Return features `(n, d)` and float32 logits `(n, c)` of normalised images."""
         features = self.features(images)
         return features, self._logits(features)[0].float()
-
-
-def head_of(card: EncoderCard) -> Head:
-    """Return the kind of layer that an encoder gets, as in the linear evaluation: MAE has one of its own."""
-    return "normalised" if card.method == "mae" else "linear"
 
 
 def view_store(

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from simcore.backbones import Encoder
+from simcore.backbones import Encoder, EncoderCard
 from simcore.errors import InputError
 from simcore.evaluation.linear import BATCH_SIZE, DECAY_AFTER, EPOCHS, LEARNING_RATES
 from simcore.evaluation.outcome import TOP, Outcome
 from simcore.evaluation.protocols import Protocol, Trial, Watch, judge
 from simcore.images import ImageStore, ViewSettings
 from simcore.supervised import Classifier, fit_classifier, rank_classes
-from simcore.supervised.classifier import BatchNorm, Head
+from simcore.supervised.classifier import BatchNorm, head_of
 from simcore.training import Reporter, TrainingSettings
 
 MakeReporter = Callable[[str], Reporter]
@@ -46,6 +46,18 @@ class Sight:
     def view(self) -> ViewSettings:
         """The training view: a random resized crop and a flip."""
         return ViewSettings(image_size=self.image_size, scale=self.scale, jitter=0.0, grayscale=0.0)
+
+    def rank(self, classifier: Classifier, store: ImageStore, *, card: EncoderCard, class_count: int) -> np.ndarray:
+        """Return the likeliest classes of each image, seen as test images are; see `rank_classes`."""
+        return rank_classes(
+            classifier,
+            store,
+            mean=card.mean,
+            std=card.std,
+            image_size=self.image_size,
+            resize_ratio=self.resize_ratio,
+            top=min(TOP, class_count),
+        )
 
 
 @dataclass(frozen=True)
@@ -152,7 +164,7 @@ def train_and_judge(
         raise InputError(f"There is {len(train)} labelled training image; a classifier needs at least {least}.")
 
     batch_norm: BatchNorm = "train" if published else "eval"
-    head: Head = "normalised" if card.method == "mae" else "linear"
+    head = head_of(card)
 
     def fit(store: ImageStore, rates: Sequence[float], folder: Path, name: str, watch: Watch | None) -> Classifier:
         base = rates[0] if len(rates) == 1 else 1.0
@@ -175,15 +187,7 @@ def train_and_judge(
         )[0]
 
     def rank(classifier: Classifier, store: ImageStore) -> np.ndarray:
-        return rank_classes(
-            classifier,
-            store,
-            mean=card.mean,
-            std=card.std,
-            image_size=sight.image_size,
-            resize_ratio=sight.resize_ratio,
-            top=min(TOP, len(classes)),
-        )
+        return sight.rank(classifier, store, card=card, class_count=len(classes))
 
     seen = (sight.view, sight.resize_ratio, tuple(card.mean), tuple(card.std))
     facts = (encoder.fingerprint, recipe, seen, batch_norm, head, seed)

@@ -6,11 +6,17 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from simcore.backbones import EncoderCard
 from simcore.errors import InputError
 from simcore.methods import Method, StepOutput
 
 Head = Literal["linear", "normalised"]
 BatchNorm = Literal["eval", "train"]
+
+
+def head_of(card: EncoderCard) -> Head:
+    """Return the kind of layer that an encoder gets: MAE has one of its own, a batch norm without weights before it."""
+    return "normalised" if card.method == "mae" else "linear"
 
 
 class Classifier(Method):

@@ -4,8 +4,8 @@ import pytest
 
 from simcore.backbones import create_random_encoder
 from simcore.downstream.semi_supervised import SemiSupervisedRecipe, judge_semi_supervised
-from simcore.downstream.semi_supervised import judging as module
 from simcore.errors import InputError
+from simcore.evaluation import training as module
 from simcore.evaluation.training import Sight
 from tests.labelled_stores import make_stores
 from tests.training.worlds import Recorder

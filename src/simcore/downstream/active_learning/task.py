@@ -18,11 +18,10 @@ from simcore.downstream.active_learning.registry import choose_keys
 from simcore.downstream.active_learning.states import RoundState
 from simcore.evaluation import Protocol, Recipe, Sight
 from simcore.evaluation.metrics import accuracy
-from simcore.evaluation.outcome import TOP
 from simcore.files import atomic_file
 from simcore.images import ImageStore
-from simcore.supervised import Classifier, fit_classifier, rank_classes
-from simcore.supervised.classifier import Head
+from simcore.supervised import Classifier, fit_classifier
+from simcore.supervised.classifier import Head, head_of
 from simcore.supervised.fitting import class_numbers
 from simcore.training import Reporter, remove_work
 
@@ -47,7 +46,7 @@ class Task:
     @property
     def head(self) -> Head:
         """Kind of the classifier's layer, as in other evaluations."""
-        return "normalised" if self.encoder.card.method == "mae" else "linear"
+        return head_of(self.encoder.card)
 
     def identity(self) -> str:
         """Return a digest of what decides a round beside the labels."""
@@ -62,16 +61,8 @@ class Task:
 
     def rank(self, classifier: Classifier) -> np.ndarray:
         """Return the likeliest classes of each test image, `(n, k)`."""
-        card, sight = self.encoder.card, self.sight
-        ranked: np.ndarray = rank_classes(
-            classifier,
-            self.test,
-            mean=card.mean,
-            std=card.std,
-            image_size=sight.image_size,
-            resize_ratio=sight.resize_ratio,
-            top=min(TOP, len(self.classes)),
-        )[0]
+        card = self.encoder.card
+        ranked: np.ndarray = self.sight.rank(classifier, self.test, card=card, class_count=len(self.classes))[0]
         return ranked
 
     def score(self, ranked: np.ndarray) -> float:

@@ -10,7 +10,6 @@ import pandas as pd
 
 from simcore.backbones import Encoder
 from simcore.downstream.judging import Setting, judge_method
-from simcore.downstream.network import head_of
 from simcore.downstream.openset_semi_supervised.openmatch import OpenMatch
 from simcore.downstream.openset_semi_supervised.outliers import ChooseInliers, outlier_table
 from simcore.downstream.openset_semi_supervised.recipes import OpenMatchRecipe, Schedule, SelfTrainingRecipe
@@ -22,6 +21,7 @@ from simcore.evaluation.training import MakeReporter
 from simcore.images import ImageStore, MultiViews
 from simcore.methods import Method
 from simcore.supervised import LabelledViews, fit_classifier
+from simcore.supervised.classifier import head_of
 from simcore.supervised.fitting import class_numbers
 from simcore.training import Beside, Refresh, Reporter, pretrain
 

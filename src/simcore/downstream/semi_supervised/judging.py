@@ -1,21 +1,19 @@
 """What a method that learns from few labels says about the test images, under a protocol."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from simcore.backbones import Encoder
+from simcore.downstream.judging import Setting, judge_method
 from simcore.downstream.semi_supervised.fitting import check_pools, fit_semi_supervised
-from simcore.evaluation.outcome import TOP, Outcome
-from simcore.evaluation.protocols import Protocol, Trial, Watch, judge
+from simcore.evaluation import Outcome
+from simcore.evaluation.protocols import Protocol, Watch
 from simcore.evaluation.training import MakeReporter, Sight
 from simcore.images import ImageStore
-from simcore.supervised import Classifier, rank_classes
-from simcore.supervised.classifier import Head
+from simcore.supervised import Classifier
+from simcore.supervised.classifier import head_of
 from simcore.training import TrainingSettings
 
 
@@ -104,25 +102,23 @@ def judge_semi_supervised(
         InputError: Labels, sizes or settings do not fit.
     """
     check_pools(labelled.labels, classes=classes, unlabelled=len(unlabelled), methods=[recipe.method])
-    card = encoder.card
-    head: Head = "normalised" if card.method == "mae" else "linear"
+    head = head_of(encoder.card)
     weak = sight.view
     strong = replace(weak, rand_augment=recipe.rand_augment)
 
-    def fit(store: ImageStore, rates: Sequence[float], folder: Path, name: str, watch: Watch | None) -> Classifier:
-        del rates  # the recipe has one
+    def fit(folder: Path, name: str, watch: Watch | None) -> Classifier:
         return fit_semi_supervised(
             encoder,
-            store,
+            labelled,
             unlabelled,
             classes=classes,
             method=recipe.method,
             weak=weak,
             strong=strong,
-            settings=recipe.settings(len(store), sight=sight, looks=watch is not None),
+            settings=recipe.settings(len(labelled), sight=sight, looks=watch is not None),
             unlabelled_ratio=recipe.unlabelled_ratio,
             seed=seed,
-            workdir=folder / name,
+            workdir=folder,
             method_settings=recipe.method_settings,
             head=head,
             reporter=None if make_reporter is None else make_reporter(name),
@@ -130,29 +126,9 @@ def judge_semi_supervised(
             description=f"semi-supervised{suffix}, {name}",
         )[0]
 
-    def rank(classifier: Classifier, store: ImageStore) -> np.ndarray:
-        return rank_classes(
-            classifier,
-            store,
-            mean=card.mean,
-            std=card.std,
-            image_size=sight.image_size,
-            resize_ratio=sight.resize_ratio,
-            top=min(TOP, len(classes)),
-        )
-
-    seen = (weak, strong, sight.resize_ratio, tuple(card.mean), tuple(card.std))
-    facts = (encoder.fingerprint, recipe, seen, head, unlabelled.keys.tolist(), seed)
-    fingerprint = hashlib.sha256(repr(facts).encode()).hexdigest()
-    return judge(
-        Trial(fit, rank, (recipe.learning_rate,), together=True, fingerprint=fingerprint),
-        labelled,
-        test,
-        classes=classes,
-        evaluation="semi_supervised",
-        protocol=protocol,
-        seed=seed,
-        workdir=Path(workdir),
-        suffix=suffix,
-        metric=metric,
+    setting = Setting(encoder, classes, sight, protocol, "semi_supervised", suffix, metric, seed)
+    facts = (recipe, strong, head, unlabelled.keys.tolist())
+    outcomes, _ = judge_method(
+        fit, labelled, test, setting, rate=recipe.learning_rate, facts=facts, workdir=Path(workdir)
     )
+    return outcomes[0]

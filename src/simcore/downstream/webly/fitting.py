@@ -12,7 +12,6 @@ from torch import nn
 
 from simcore.backbones import Encoder, create_random_encoder
 from simcore.downstream.judging import Setting, judge_method
-from simcore.downstream.network import head_of
 from simcore.downstream.webly.co_teaching import CoTeaching, smallest
 from simcore.downstream.webly.dividemix import DivideMix
 from simcore.downstream.webly.dividing import Divide, measure_losses
@@ -26,6 +25,7 @@ from simcore.evaluation.training import MakeReporter
 from simcore.images import ImageStore, MultiViews
 from simcore.methods import Method
 from simcore.supervised import Classifier, LabelledViews, fit_classifier
+from simcore.supervised.classifier import head_of
 from simcore.supervised.fitting import class_numbers
 from simcore.training import Refresh, Reporter, TrainingSettings, pretrain
 

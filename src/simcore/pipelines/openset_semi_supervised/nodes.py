@@ -27,7 +27,7 @@ from simcore.pipelines.evaluation.labels import classes_of, mark_drawn_test, par
 from simcore.pipelines.evaluation.linear import make_sight
 from simcore.pipelines.evaluation.loading import identify
 from simcore.pipelines.evaluation.nodes import tell
-from simcore.pipelines.pretraining.training_sets import is_target, join
+from simcore.pipelines.pretraining.training_sets import is_target, join, without_excluded
 from simcore.supervised import draw_share
 from simcore.tracking import reporter
 from simcore.workspace import work_directory
@@ -46,8 +46,7 @@ def join_unlabelled(
     Raises:
         InputError: Nothing is left.
     """
-    left_out = list(excluded["key"]) if excluded is not None else []
-    allowed = openset_manifest.loc[~openset_manifest["key"].isin(left_out), "key"]
+    allowed = without_excluded(openset_manifest, excluded)["key"]
     pool = join(train[~train["key"].isin(labelled["key"])], openset_manifest, allowed)
     if pool.empty:
         raise InputError(

@@ -24,7 +24,7 @@ from simcore.parameters import (
 from simcore.pipelines.arms import SELECTED
 from simcore.pipelines.pretraining.reselection import plan_reselections
 from simcore.pipelines.pretraining.same_training import adopt_training, describe_training
-from simcore.pipelines.pretraining.training_sets import check_given, is_target, join, target_part
+from simcore.pipelines.pretraining.training_sets import check_given, is_target, join, target_part, without_excluded
 from simcore.pipelines.recipe import Recipe
 from simcore.pipelines.training import make_probe, train_encoder
 from simcore.reuse.taking_over import find_same
@@ -59,7 +59,7 @@ def join_openset(
     """Return the training set of an arm with all of the open-set but what is excluded."""
     if excluded is None:
         raise InputError("An arm with all of the open-set needs the stage `selection`, which says what is excluded.")
-    allowed = openset_manifest.loc[~openset_manifest["key"].isin(excluded["key"]), "key"]
+    allowed = without_excluded(openset_manifest, excluded)["key"]
     return _join(target_manifest, openset_manifest, allowed, settings)
 
 
@@ -243,7 +243,7 @@ def pretrain_coreset(
     def renewal(folder: Path, *, seed: int) -> Renewal:
         if excluded is None:
             raise InputError("Selecting anew needs the stage `selection`, which says what is excluded.")
-        allowed = openset_manifest[~openset_manifest["key"].isin(excluded["key"])].reset_index(drop=True)
+        allowed = without_excluded(openset_manifest, excluded).reset_index(drop=True)
         return plan_reselections(
             folder,
             reselections=reselections,

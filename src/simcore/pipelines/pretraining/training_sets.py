@@ -39,6 +39,13 @@ def join(target_manifest: pd.DataFrame, openset_manifest: pd.DataFrame, picked: 
     return pd.concat([target_part(target_manifest), chosen]).sort_values("key", ignore_index=True)
 
 
+def without_excluded(openset_manifest: pd.DataFrame, excluded: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the rows of the open-set that may be used; all of them where nothing is said to be excluded."""
+    if excluded is None:
+        return openset_manifest
+    return openset_manifest[~openset_manifest["key"].isin(excluded["key"])]
+
+
 def check_given(training_set: pd.DataFrame, openset_manifest: pd.DataFrame, given: str) -> None:
     """Raise unless the open-set's part of a training set is the list `given`.
 

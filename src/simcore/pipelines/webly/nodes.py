@@ -25,7 +25,7 @@ from simcore.pipelines.evaluation.labels import classes_of, mark_drawn_test, par
 from simcore.pipelines.evaluation.linear import make_sight
 from simcore.pipelines.evaluation.loading import identify
 from simcore.pipelines.evaluation.nodes import tell
-from simcore.pipelines.pretraining.training_sets import join
+from simcore.pipelines.pretraining.training_sets import join, without_excluded
 from simcore.tracking import reporter
 from simcore.workspace import work_directory
 
@@ -76,8 +76,7 @@ def _name_web_images(
     openset_manifest: pd.DataFrame, excluded: pd.DataFrame | None, *, classes: tuple[str, ...]
 ) -> pd.Series:
     """Return the class of each image of the open-set that has one of X's, by key."""
-    left_out = list(excluded["key"]) if excluded is not None else []
-    allowed = openset_manifest[~openset_manifest["key"].isin(left_out)]
+    allowed = without_excluded(openset_manifest, excluded)
     found = match_classes(allowed["label"], classes)
     found.index = pd.Index(allowed["key"])
     named = found.dropna()
