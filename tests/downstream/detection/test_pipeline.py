@@ -37,11 +37,13 @@ def parameters(source: Path | str, *, encoder: str | None = "random:resnet10_sma
     }
 
 
-def detect_here(tmp_path: Path, backbone: str, *, seeds: tuple[int, ...]) -> Any:
+def detect_here(tmp_path: Path, backbone: str, *, seeds: tuple[int, ...], **facts: Any) -> Any:
     settings = check_parameters(load("test", detection={"least_score": 0.0}))
     encoders = {seed: create_random_encoder(backbone, image_size=32, seed=seed) for seed in seeds}
     groups = (settings.images, settings.detection, settings.runtime)
-    return detect_arm(encoders, make_manifest(tmp_path), *groups, arm="x")
+    manifest = make_manifest(tmp_path)
+    manifest.attrs.update(facts)
+    return detect_arm(encoders, manifest, *groups, arm="x")
 
 
 def newest(root: Path, name: str) -> Path:
@@ -112,6 +114,13 @@ def test_every_encoder_of_an_arm_is_judged(tmp_path: Path) -> None:
     width, height = Image.open(io.BytesIO(picture)).size
     assert 3 * 320 < width < 4 * 320
     assert 28 + 2 * 320 < height < 28 + 2 * 320 + 50
+
+
+def test_protocols_tell_that_test_images_were_drawn(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    drawn = {"of": "aircraft", "images": 2, "share": 0.3, "seed": 0}
+    records, _, _ = detect_here(tmp_path, "resnet10_small", seeds=(0,), drawn_test=drawn)
+    assert {record["protocol"] for record in records} == {"clean - drawn test", "published - drawn test"}
+    assert "aircraft has no test part of its own" in caplog.text
 
 
 def test_a_target_without_boxes_is_refused_before_anything_is_trained(tmp_path: Path) -> None:

@@ -109,7 +109,11 @@ def test_a_sparse_file_is_no_image() -> None:
     assert [member.refused for member in read(bytes(data))][:1] == ["it is not a regular file"]
 
 
-@pytest.mark.parametrize("magic", [gzip.compress(b"x"), b"BZh91AY", b"\xfd7zXZ\x00\x00", b"\x28\xb5\x2f\xfd\x00"])
+@pytest.mark.parametrize(
+    "magic",
+    [gzip.compress(b"x"), b"BZh91AY", b"\xfd7zXZ\x00\x00", b"\x28\xb5\x2f\xfd\x00"],
+    ids=["gzip", "bzip2", "xz", "zstandard"],
+)
 def test_compressed_tars_say_what_to_do(magic: bytes) -> None:
     with pytest.raises(InputError, match=r"birds\.tar is compressed .* decompress it to a plain \.tar, or unpack it"):
         read(magic)

@@ -117,7 +117,7 @@ def learn_arm(
                         arm=arm, seed=seed, prefix=f"{EVALUATION}/{protocol}/{training}/"
                     ),
                 )
-                known = {"arm": arm, "seed": seed, **identify(encoder)}
+                known = identify(encoder, arm=arm, seed=seed)
                 records += [{**known, **record} for record in _records(rounds, target, query=query)]
                 asked.append(_asked(rounds, target).assign(query=query, protocol=protocol, seed=seed))
     tell(records)

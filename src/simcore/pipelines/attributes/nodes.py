@@ -82,9 +82,7 @@ def evaluate_attributes(
             )
             for outcome in outcomes:
                 told = mark_drawn_test(_deflate(outcome, target_manifest, column), target_manifest)
-                records += [
-                    {"arm": arm, "seed": encoder_seed, **identify(encoder), **record} for record in told.records()
-                ]
+                records += [{**identify(encoder, arm=arm, seed=encoder_seed), **record} for record in told.records()]
     tell(records)
     return records
 

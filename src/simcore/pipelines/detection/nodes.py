@@ -30,6 +30,7 @@ from simcore.parameters import (
     ImageParameters,
     RuntimeParameters,
 )
+from simcore.pipelines.evaluation.labels import mark_drawn_records, warn_of_drawn_test
 from simcore.pipelines.evaluation.loading import identify
 from simcore.reporting import GalleryRow, Tile, TileGroup, draw_gallery, encode_tile
 from simcore.reporting.galleries import spread
@@ -65,6 +66,7 @@ def detect_arm(
 
     All boxes are looked at before anything is trained. An interrupted node goes on where it was.
     """
+    warn_of_drawn_test(target_manifest)
     annotations = read_annotations(target_manifest)
     data = _Data(
         annotations,
@@ -77,10 +79,12 @@ def detect_arm(
     rows: list[GalleryRow] = []
     for seed, encoder in encoders.items():
         found, curve = _train_and_find(data, encoder, arm=arm, seed=seed, detection=detection, runtime=runtime)
-        scores = score_records(found, [annotations.test[str(key)] for key in data.test.keys])
+        scores = mark_drawn_records(
+            score_records(found, [annotations.test[str(key)] for key in data.test.keys]), target_manifest
+        )
         for record in scores:
             LOGGER.info("%s, seed %d: %s %.3f (%s)", arm, seed, record["metric"], record["value"], record["protocol"])
-        records += [{"arm": arm, "seed": seed, **identify(encoder), **record} for record in scores]
+        records += [{**identify(encoder, arm=arm, seed=seed), **record} for record in scores]
         curves.append(curve.assign(arm=arm, seed=seed))
         rows += _draw(data, found, title=f"{arm}, seed {seed}", count=detection.pictures)
     return records, pd.concat(curves, ignore_index=True), add_legend(draw_gallery(rows), LEGEND)

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -75,6 +76,14 @@ def warn_of_drawn_test(target_manifest: pd.DataFrame) -> None:
 
 def mark_drawn_test(outcome: Outcome, target_manifest: pd.DataFrame) -> Outcome:
     """Return the outcome; where its test images were drawn, its protocol says so."""
-    if DRAWN_TEST not in target_manifest.attrs:
-        return outcome
-    return replace(outcome, protocol=outcome.protocol + DRAWN)
+    return replace(outcome, protocol=outcome.protocol + drawn_mark(target_manifest))
+
+
+def mark_drawn_records(records: list[dict[str, Any]], target_manifest: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the records; where their test images were drawn, their protocols say so."""
+    return [{**record, "protocol": record["protocol"] + drawn_mark(target_manifest)} for record in records]
+
+
+def drawn_mark(target_manifest: pd.DataFrame) -> str:
+    """Return what is said after a protocol: nothing where the source brought its test images along."""
+    return DRAWN if DRAWN_TEST in target_manifest.attrs else ""

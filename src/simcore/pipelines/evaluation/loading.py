@@ -22,10 +22,11 @@ def load_encoder_given(
     return {card.seed: replace(encoder, card=card)}
 
 
-def identify(encoder: Encoder) -> dict[str, str]:
-    """Return what the records of a given encoder say of it: `encoder`, as it was given, and its `fingerprint`.
+def identify(encoder: Encoder, *, arm: str, seed: int) -> dict[str, Any]:
+    """Return what a record says of its encoder: `arm` and `seed`, of a given one also `encoder` and `fingerprint`.
 
-    Arms are known by their names: theirs say nothing of it.
+    `encoder` is what was typed; arms are known by their names.
     """
+    which: dict[str, Any] = {"arm": arm, "seed": seed}
     spec = encoder.card.settings.get(_SPEC)
-    return {} if spec is None else {"encoder": str(spec), "fingerprint": encoder.fingerprint}
+    return which if spec is None else {**which, "encoder": str(spec), "fingerprint": encoder.fingerprint}

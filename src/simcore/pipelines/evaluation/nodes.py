@@ -143,7 +143,7 @@ def _evaluate(
                 sources=parts(target.manifest)[1]["source"].unique(),
             )
         outcomes, measured = _measure(_encode(encoder, settings), target, settings, linear=linear)
-        records += [{"arm": arm, "seed": seed, **identify(encoder), **record} for record in measured]
+        records += [{**identify(encoder, arm=arm, seed=seed), **record} for record in measured]
         found += [(arm, seed, outcome) for outcome in outcomes]
     tell(records)
     return records, per_class_table(found), confusion_table(found)

@@ -71,7 +71,7 @@ def finetune_arm(
                     ),
                 )
                 records += [
-                    {"arm": arm, "seed": seed, **identify(encoder), **record}
+                    {**identify(encoder, arm=arm, seed=seed), **record}
                     for record in mark_drawn_test(outcome, target_manifest).records()
                 ]
     tell(records)

@@ -144,9 +144,7 @@ def learn_from_openset(
                     outliers = outliers.assign(seed=seed, protocol=protocol, known=known.to_numpy())
                     tables.append(outliers[list(OUTLIER_COLUMNS)])
                     found += _outlier_records(outliers, protocol=found[0]["protocol"])
-                records += [
-                    {"arm": arm, "seed": seed, **identify(encoder), **record, "recipe": method} for record in found
-                ]
+                records += [{**identify(encoder, arm=arm, seed=seed), **record, "recipe": method} for record in found]
     tell(records)
     return records, pd.concat(tables, ignore_index=True) if tables else _no_outliers()
 

@@ -23,6 +23,7 @@ from simcore.downstream.segmentation import (
 )
 from simcore.images import ImageStore
 from simcore.parameters import MACHINE_FIELDS, ImageParameters, RuntimeParameters, SegmentationParameters
+from simcore.pipelines.evaluation.labels import mark_drawn_records, warn_of_drawn_test
 from simcore.pipelines.evaluation.loading import identify
 from simcore.reporting.galleries import spread
 from simcore.tracking import reporter
@@ -45,6 +46,7 @@ def segment_arm(
 
     All masks are looked at before anything is trained. An interrupted node goes on where it was.
     """
+    warn_of_drawn_test(target_manifest)
     target = read_masked_target(target_manifest, show_progress=True)
     shown = [str(target.test["key"].iloc[row]) for row in spread(len(target.test), segmentation.pictures)]
     machine = runtime.model_dump(include=set(MACHINE_FIELDS) - {"processes"})
@@ -73,9 +75,9 @@ def segment_arm(
                 ),
                 description=f"segment, {name}",
             )
-            found = outcome.records()
+            found = mark_drawn_records(outcome.records(), target_manifest)
             LOGGER.info("%s: %s", name, ", ".join(f"{each['metric']} {each['value']:.3g}" for each in found))
-            records += [{"arm": arm, "seed": seed, **identify(encoder), **record} for record in found]
+            records += [{**identify(encoder, arm=arm, seed=seed), **record} for record in found]
             titles.append(f"seed {seed}, {protocol}")
             _draw_predictions(rows, test, target, outcome)
     return records, add_legend(draw_grid(rows, titles=titles), LEGEND)

@@ -160,9 +160,7 @@ def learn_from_noise(
                     record for outcome in outcomes for record in mark_drawn_test(outcome, target_manifest).records()
                 ]
                 found += _agreement_records(split, planted, protocol=found[0]["protocol"])
-                records += [
-                    {"arm": arm, "seed": seed, **identify(encoder), **record, "recipe": method} for record in found
-                ]
+                records += [{**identify(encoder, arm=arm, seed=seed), **record, "recipe": method} for record in found]
                 split = split.assign(seed=seed, method=method, protocol=protocol, planted=planted)
                 tables.append(split[list(SPLIT_COLUMNS)])
     tell(records)
