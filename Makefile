@@ -39,8 +39,9 @@ viz: install ## the pipeline graph at http://127.0.0.1:4141
 mlflow: install ## the runs at http://127.0.0.1:5000
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro mlflow ui $(ARGS)
 
-test: install ## the test suite (half an hour and more on 2 cores)
-	@$(BIN)/python -m pytest -m "not long" $(ARGS)
+# A file stays with one process: its fixtures, such as a finished job, are made once.
+test: install ## the test suite, a process a core (half an hour on 2 cores)
+	@$(BIN)/python -m pytest -m "not long" --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 test-long: install ## what needs more time than that
 	@$(BIN)/python -m pytest -m long $(ARGS)
