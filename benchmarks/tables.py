@@ -1,4 +1,4 @@
-"""docs/benchmarks.md from the stored results: one section a measurement, tables regenerated, words kept."""
+"""The tables of the documents from the stored results: one section a measurement, tables regenerated, words kept."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks._machine import RESULTS
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+DOCUMENTS = Path(__file__).parents[1] / "docs"
 
 
 def _cell(value: Any) -> str:
@@ -32,16 +32,18 @@ def render(record: dict[str, Any]) -> str:
     return "\n".join(lines) + f"\n\n*{record['date']}: {words}.*"
 
 
-def write_document() -> None:
+def write_documents() -> None:
     """Replace what stands between `<!-- name -->` and `<!-- /name -->` by the tables of the stored results."""
-    text = DOCUMENT.read_text(encoding="utf-8")
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted(DOCUMENTS.glob("*.md"))}
     for path in sorted(RESULTS.glob("*.json")):
         name = path.stem
         block = f"<!-- {name} -->\n{render(json.loads(path.read_text()))}\n<!-- /{name} -->"
         pattern = re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
-        if not pattern.search(text):
-            raise SystemExit(
-                f"docs/benchmarks.md has no place for {name}: add <!-- {name} --><!-- /{name} --> with words"
-            )
-        text = pattern.sub(lambda _, block=block: block, text)
-    DOCUMENT.write_text(text, encoding="utf-8")
+        places = [document for document, text in texts.items() if pattern.search(text)]
+        if not places:
+            raise SystemExit(f"no document has a place for {name}: add <!-- {name} --><!-- /{name} --> with words")
+        for document in places:
+            texts[document] = pattern.sub(lambda _, block=block: block, texts[document])
+    for document, text in texts.items():
+        if document.read_text(encoding="utf-8") != text:
+            document.write_text(text, encoding="utf-8")

@@ -1,15 +1,19 @@
 """Configuration in layers: an environment may stand on another one, and a method's name brings its settings."""
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import yaml  # type: ignore[import-untyped] # its stubs are a package of their own
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from simcore.errors import InputError
+from simcore.errors import InputError, in_a_line, legible
 from simcore.parameters.presets import apply_presets
 from simcore.parameters.variants import resolve_variants
+from simcore.yaml_check import check_yaml
 
 PARENT_FILE = "extends.yml"
 
@@ -39,21 +43,48 @@ class LayeredConfigLoader(OmegaConfigLoader):
             chain.insert(0, parent)
         return chain if chain[0] == self.base_env else [self.base_env, *chain]
 
+    def _read_dir_configs(self, conf_path: str, patterns: Iterable[str], *args: Any, **kwargs: Any) -> dict[Path, Any]:
+        """Return the files of a layer as Kedro reads them, each looked at before."""
+        for path in sorted({each for pattern in patterns for each in self._fs.glob(f"{conf_path}/{pattern}")}):
+            if self._is_valid_config_path(Path(path)):
+                with self._fs.open(path, "rb") as file:
+                    check_yaml(file.read(), path=path)
+        try:
+            return dict(super()._read_dir_configs(conf_path, patterns, *args, **kwargs))
+        except (yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
+            raise InputError(f"The files of {conf_path} cannot be read ({in_a_line(error)}); correct them.") from error
+
     def _parent(self, env: str) -> str | None:
         path = f"{self._get_conf_env_path(env)}/{PARENT_FILE}"
         if not self._fs.isfile(path):
             return None
         with self._fs.open(path, "rb") as file:
-            content = OmegaConf.to_container(OmegaConf.load(io.StringIO(file.read().decode())))
+            data = file.read()
+        check_yaml(data, path=path)
+        content = OmegaConf.to_container(OmegaConf.load(io.StringIO(data.decode())))
         parent = content.get("env") if isinstance(content, dict) and len(content) == 1 else None
-        if not isinstance(parent, str):
+        if not isinstance(parent, str) or Path(parent).name != parent:
             raise InputError(f"{path} should hold one line, `env: <name of a folder beside it>`.")
         if not self._fs.isdir(self._get_conf_env_path(parent)):
             raise InputError(f"{path} names the environment {parent}, but there is no such folder beside it.")
         return parent
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        """Return the configuration of `key` (`parameters`, `catalog`, ...), all layers merged."""
+        """Return the configuration of `key` (`parameters`, `catalog`, ...), all layers merged.
+
+        Raises:
+            InputError: If a file cannot be read, something in it cannot be resolved, or what was typed has a name that
+                is kept for anchors of the files.
+        """
+        try:
+            return self._merged(key)
+        except OmegaConfBaseException as error:
+            raise InputError(
+                f"The {legible(key)} cannot be resolved ({legible(in_a_line(error), most=300)}); change them in conf/ "
+                "or with --params."
+            ) from error
+
+    def _merged(self, key: str) -> dict[str, Any]:
         if key in self.data or key not in self.config_patterns:
             return super().__getitem__(key)
         layers = self.layers()
@@ -75,6 +106,12 @@ class LayeredConfigLoader(OmegaConfigLoader):
             raise MissingConfigException(f"No {key} in {' or '.join(f'conf/{layer}' for layer in layers)}.")
         if key == "parameters":
             typed = self.runtime_params or {}
+            hidden = next((name for name in typed if str(name).startswith("_")), None)
+            if hidden is not None:
+                raise InputError(
+                    f"Wrong parameters: unknown parameter `{legible(hidden)}`; names that begin with _ hold anchors of "
+                    "the files in conf/."
+                )
             return resolve_variants(apply_presets(found, typed=typed), found, typed)
         merged: dict[str, Any] = {}
         for layer, config in zip(layers, found, strict=True):

@@ -1,11 +1,145 @@
 """Atomic writes: an artefact appears under its final name only when it is whole."""
 
+import errno
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from simcore.errors import DiskError, SimCoreError
+
+PARTIAL = ".*.partial"
+"""Pattern of the names under which files and folders are written; what a killed process leaves has such a name."""
+
+_FULL, _READ_ONLY, _DENIED, _BROKEN = "full", "read-only", "denied", "broken"
+_TROUBLES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EROFS: _READ_ONLY,
+    errno.EIO: _BROKEN,
+}
+# Libraries hand the operating system's words on in errors of their own, sqlite says it in its own.
+_WORDS = {
+    "No space left on device": _FULL,
+    "StorageFull": _FULL,
+    "Disk quota exceeded": _FULL,
+    "database or disk is full": _FULL,
+    "Read-only file system": _READ_ONLY,
+    "attempt to write a readonly database": _READ_ONLY,
+    "Input/output error": _BROKEN,
+    "disk I/O error": _BROKEN,
+}
+# What torch says of a write that did not go through, whatever the reason.
+_TORCH = re.compile(r"PytorchStreamWriter failed|unexpected pos \d+ vs \d+|file write failed")
+_NO_SPACE = 2**20
+_PROBE = 2**16
+
+
+def disk_trouble(error: BaseException | None, *, place: Path) -> str | None:
+    """Return in a sentence what is wrong with the disk, if that is what `error` or one it came from says.
+
+    Args:
+        error: What was raised.
+        place: Where something was to be written; named in the sentence.
+
+    Example:
+        >>> disk_trouble(OSError(30, "Read-only file system"), place=Path("/data")).split(":")[0]
+        '/data cannot be written'
+        >>> disk_trouble(KeyError("a"), place=Path("/data")) is None
+        True
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        trouble = _trouble(error, place)
+        if trouble is not None:
+            return _sentence(trouble, place)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _trouble(error: BaseException, place: Path) -> str | None:
+    if isinstance(error, OSError) and error.errno in _TROUBLES:
+        return _TROUBLES[error.errno]
+    if isinstance(error, PermissionError) and Path(str(error.filename)).is_relative_to(place.parent):
+        return _DENIED
+    said = str(error)
+    for words, trouble in _WORDS.items():
+        if words in said:
+            return trouble
+    if _TORCH.search(said) and shutil.disk_usage(_existing(place)).free < _NO_SPACE:
+        return _FULL
+    return None
+
+
+def _sentence(trouble: str, place: Path) -> str:
+    if trouble == _READ_ONLY:
+        return (
+            f"{place} cannot be written: it lies on a file system that is mounted read-only; mount it for writing, or "
+            "give another folder with --params data_root=<folder>."
+        )
+    if trouble == _DENIED:
+        return (
+            f"{place} cannot be written: this user may not write there; ask for the right to, or give another folder "
+            "with --params data_root=<folder>."
+        )
+    if trouble == _BROKEN:
+        return f"The disk reports an error at {place}; look at the system's log, and copy what is left to another one."
+    disk = _existing(place)
+    while not disk.is_mount():
+        disk = disk.parent
+    usage = shutil.disk_usage(disk)
+    return (
+        f"No space is left to write {place}: the disk at {disk} has {usage.free / 2**20:,.0f} MiB free of "
+        f"{usage.total / 2**20:,.0f}; make space (`kedro run --pipelines prune` lists what may go), and the same "
+        "command goes on."
+    )
+
+
+def _existing(path: Path) -> Path:
+    """Return the nearest folder above `path` that is there."""
+    path = path.absolute()
+    while not path.is_dir():
+        path = path.parent
+    return path
+
+
+def check_writable(folder: Path) -> None:
+    """Make `folder` if it is missing, and see that a few bytes can be written there.
+
+    Raises:
+        DiskError: If they cannot.
+    """
+    with _disk_errors(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:  # /dev/null/x, or a file in the way
+            raise DiskError(
+                f"{folder} cannot be made ({error.strerror}); give another folder with --params data_root=<folder>."
+            ) from error
+        probe = _partial(folder / "probe")
+        try:
+            probe.write_bytes(bytes(_PROBE))
+        finally:
+            with suppress(OSError):
+                probe.unlink(missing_ok=True)
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Raise trouble with the disk as an error that says so."""
+    try:
+        yield
+    except SimCoreError:
+        raise
+    except Exception as error:
+        trouble = disk_trouble(error, place=path)
+        if trouble is None:
+            raise
+        raise DiskError(trouble) from error
 
 
 def _partial(path: Path) -> Path:
@@ -27,6 +161,9 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
 
     An existing `path` is replaced in one step: a reader sees the old file or the new one, never a mixture.
 
+    Raises:
+        DiskError: If the disk is full, read-only or broken.
+
     Example:
         >>> import tempfile
         >>> target = Path(tempfile.mkdtemp()) / "answer.txt"
@@ -36,15 +173,18 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
         '42'
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
-    try:
-        yield partial
-        _sync(partial)
-        partial.replace(path)
-        _sync(path.parent)
-    finally:
-        partial.unlink(missing_ok=True)
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = _partial(path)
+        try:
+            yield partial
+            _sync(partial)
+            partial.replace(path)
+            _sync(path.parent)
+        finally:
+            # A disk that became read-only says so even of a file that is not there.
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -52,6 +192,9 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
     """Yield a temporary directory beside `path`; rename it to `path` on success, remove it on error.
 
     An existing `path` is replaced: it is moved aside first and removed once the new one stands.
+
+    Raises:
+        DiskError: If the disk is full, read-only or broken.
 
     Example:
         >>> import tempfile
@@ -62,22 +205,41 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
         ['card.json']
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
-    partial.mkdir()
-    try:
-        yield partial
-        for entry in partial.rglob("*"):
-            if entry.is_file():
-                _sync(entry)
-        if path.exists():
-            old = _partial(path)
-            path.rename(old)
-            partial.rename(path)
-            shutil.rmtree(old)
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = _partial(path)
+        partial.mkdir()
+        try:
+            yield partial
+            for entry in partial.rglob("*"):
+                if entry.is_file():
+                    _sync(entry)
+            if path.exists():
+                old = _partial(path)
+                path.rename(old)
+                partial.rename(path)
+                shutil.rmtree(old)
+            else:
+                partial.rename(path)
+            _sync(path.parent)
+        finally:
+            if partial.exists():
+                shutil.rmtree(partial, ignore_errors=True)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what killed writers have left in `folder`; nobody may be writing there now.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / ".a.txt.0123abcd.partial").touch()
+        >>> remove_partial(folder)
+        >>> list(folder.iterdir())
+        []
+    """
+    for left in folder.glob(PARTIAL):
+        if left.is_dir():
+            shutil.rmtree(left)
         else:
-            partial.rename(path)
-        _sync(path.parent)
-    finally:
-        if partial.exists():
-            shutil.rmtree(partial)
+            left.unlink()

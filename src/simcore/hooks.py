@@ -15,7 +15,9 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pydantic import BaseModel
 
+from simcore.killed_runs import PROCESS_TAG, end_killed_runs, this_process
 from simcore.lineage import describe_data, describe_pools
+from simcore.logical_run import is_job
 from simcore.parameters import ParameterTree, check_parameters
 from simcore.tracking import Tracker, current_tracker, flatten, set_tracker
 
@@ -24,12 +26,12 @@ LOGGER = logging.getLogger(__name__)
 SetArms = Callable[[ParameterTree], bool]
 
 
-def _raw_parameters(context: KedroContext) -> dict[str, Any]:
+def raw_parameters(context: KedroContext) -> dict[str, Any]:
     """Return the parameters before Kedro types them: its own check would speak first, and of its own classes."""
     return dict(context.config_loader["parameters"])
 
 
-def _told(tree: ParameterTree) -> dict[str, Any]:
+def told(tree: ParameterTree) -> dict[str, Any]:
     """Return the parameters that runs are compared by: those of variants stand in the columns of the run's own."""
     told = tree.model_dump(mode="json", exclude={"variants"})
     return {**told, "arms": {name: told["arms"][name] for name, arm in tree.arms.items() if arm.base is None}}
@@ -49,7 +51,7 @@ class ParametersHook:
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Refuse unknown parameters, wrong types and values out of range in one sentence; tell which arms there are."""
-        tree = check_parameters(_raw_parameters(context))
+        tree = check_parameters(raw_parameters(context))
         if self._set_arms(tree):
             # Built for other arms, by whoever asked before the parameters were known.
             pipelines.configure("simcore.pipeline_registry")
@@ -71,17 +73,25 @@ class FreshnessHook:
 
     def __init__(self, all_pipelines: Callable[[], Mapping[str, Pipeline]]) -> None:
         self._all_pipelines = all_pipelines
+        self._options: dict[str, Any] = {"env": None, "params": {}}
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Remember what the run was given."""
+        self._options = {"env": context.env, "params": flatten(context._runtime_params or {})}
 
     @hook_impl
     def after_catalog_created(self, catalog: DataCatalog) -> None:
         """Attach the catalog to every dataset of it that looks at others."""
-        names = catalog.filter(type_regex="IfFresh|StatesDataset")
+        names = catalog.filter(type_regex="IfFresh|StatesDataset|JobsDataset")
         if names:
             registered = self._all_pipelines()
             whole = sum(registered.values(), Pipeline([]))
             for name in names:
                 dataset: Any = catalog[name]
                 dataset.attach(catalog, pipeline=whole, usual=registered["__default__"])
+                if hasattr(dataset, "set_options"):
+                    dataset.set_options(**self._options)
 
 
 def _git(project: Path, *arguments: str) -> str:
@@ -111,8 +121,8 @@ class TrackingHook:
     def after_context_created(self, context: KedroContext) -> None:
         """Remember what the run's tags and columns need."""
         self._project = Path(context.project_path)
-        tree = check_parameters(_raw_parameters(context))
-        self._parameters = flatten(_told(tree))
+        tree = check_parameters(raw_parameters(context))
+        self._parameters = flatten(told(tree))
         self._of_variants = {
             arm: flatten(tree.variants[settings.variant].model_dump(mode="json"))
             for arm, settings in tree.arms.items()
@@ -134,6 +144,9 @@ class TrackingHook:
             "git.dirty": str(bool(_git(self._project, "status", "--porcelain", "--untracked-files=no"))),
             "save_version": str(run_params["run_id"]),
         }
+        end_killed_runs(mlflow.get_tracking_uri(), run.info.experiment_id)
+        if not is_job(run_params):  # shared runs say themselves which jobs they have
+            tags[PROCESS_TAG] = this_process()
         mlflow.set_tags(tags)
         set_tracker(
             Tracker(
@@ -143,6 +156,7 @@ class TrackingHook:
                 parameters=self._parameters,
                 of_variants=self._of_variants,
                 tags=tags,
+                shared=is_job(run_params),
             )
         )
 
@@ -194,7 +208,7 @@ class TrackingHook:
         if tracker is not None:
             tracker.note_data(describe_pools(catalog))
             tracker.close("FINISHED")
-            if self._nodes_run == 0:
+            if self._nodes_run == 0 and not tracker.shared:
                 from mlflow.tracking import MlflowClient
 
                 MlflowClient(tracker.tracking_uri).delete_run(tracker.run_id)

@@ -16,6 +16,7 @@ from simcore.pipelines import (
     export,
     finetune,
     ingestion,
+    jobs,
     openset_semi_supervised,
     plan,
     pretraining,
@@ -63,6 +64,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "active_learning": target + active_learning.create_pipeline(),
         "openset_semi_supervised": pools + openset_semi_supervised.create_pipeline(),
         "webly": pools + webly.create_pipeline(),
+        "jobs": jobs.create_pipeline(),
         "prune": prune.create_pipeline(),
         "status": status.create_pipeline(),
     }

@@ -1,14 +1,17 @@
 """The session behind `kedro run`: re-use of artefacts, one-sentence errors, a clean state after Ctrl-C."""
 
 import logging
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import click
 from kedro.framework.session import KedroSession
 from kedro.io.core import VersionNotFoundError
 from kedro.runner import SequentialRunner
 
-from simcore.errors import SimCoreError
+from simcore.errors import DiskError, SimCoreError, legible
+from simcore.files import check_writable, disk_trouble
+from simcore.logical_run import RUN_ID, check_run_id
 from simcore.reuse import ReuseRunner
 
 LOGGER = logging.getLogger(__name__)
@@ -37,7 +40,31 @@ def _unmade(error: BaseException | None) -> str | None:
 
 
 class SimCoreSession(KedroSession):
-    """A Kedro session that re-uses finished artefacts and, on the command line, says what is wrong in one sentence."""
+    """A Kedro session that re-uses finished artefacts and, on the command line, says what is wrong in one sentence.
+
+    With `run_id` among the parameters (`--params run_id=<time stamp>`) it is part of a logical run: its save version is
+    the one given, and it shares a run in MLflow with the other sessions that have it (`simcore.logical_run`).
+    """
+
+    @classmethod
+    def create(cls, *args: Any, **kwargs: Any) -> "SimCoreSession":
+        """Return a session; see `KedroSession.create`.
+
+        Raises:
+            ClickException: On the command line, where `run_id` is no time stamp.
+            InputError: The same, in scripts.
+        """
+        session = cast(SimCoreSession, super().create(*args, **kwargs))
+        given = (session.store.get("runtime_params") or {}).get(RUN_ID)
+        if given is not None:
+            try:
+                session.session_id = check_run_id(given)
+            except SimCoreError as error:
+                if click.get_current_context(silent=True) is not None:
+                    raise click.ClickException(str(error)) from error
+                raise
+            session._store["session_id"] = session.session_id
+        return session
 
     def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Run the pipelines asked for; see `KedroSession.run`.
@@ -50,6 +77,7 @@ class SimCoreSession(KedroSession):
         if runner is None or type(runner) is SequentialRunner:
             kwargs["runner"] = ReuseRunner(is_async=getattr(runner, "_is_async", False))
         try:
+            check_writable(self._data_root())  # before MLflow tries for minutes to open its database there
             return super().run(*args, **kwargs)
         except KeyboardInterrupt as interrupt:
             # Kedro tells its hooks about exceptions only; tracking must not leave runs open.
@@ -62,9 +90,15 @@ class SimCoreSession(KedroSession):
             raise
         except Exception as error:
             cause = _project_error(error)
+            if cause is None and (trouble := disk_trouble(error, place=self._data_root())) is not None:
+                cause = DiskError(trouble)  # such as of the database of MLflow
             sentence = str(cause) if cause is not None else _unmade(error)
             if sentence is not None and click.get_current_context(silent=True) is not None:
-                raise click.ClickException(sentence) from error
+                # Names of files and what libraries say may hold line breaks and characters that act on a terminal.
+                raise click.ClickException(legible(" ".join(sentence.split()), most=4000)) from error
             if cause is not None and cause is not error:
                 raise cause from None  # its own traceback says where; Kedro's wrappers add the dataset's name alone
             raise
+
+    def _data_root(self) -> Path:
+        return Path(self._get_config_loader()["parameters"]["prune"]["root"])

@@ -2,14 +2,21 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import kedro_mlflow
+from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 from kedro.utils import find_kedro_project
 
 from simcore.config import LayeredConfigLoader
+from simcore.disk import Need
+from simcore.disk_hook import DiskHook
 from simcore.hooks import FreshnessHook, ParametersHook, TrackingHook
+from simcore.job_hook import JobHook
+from simcore.parameters import ParameterTree
 from simcore.pipelines.arms import set_arms
 from simcore.session import SimCoreSession
 
@@ -34,8 +41,28 @@ def _all_pipelines() -> dict[str, Pipeline]:
     return register_pipelines()
 
 
+def _find_needs(pipeline: Pipeline, catalog: CatalogProtocol, tree: ParameterTree) -> Sequence[Need]:
+    """Return what nodes will write; what that takes is imported when nodes are to run."""
+    from simcore.pipelines.plan.disk import find_needs
+
+    return find_needs(pipeline, catalog, tree)
+
+
+def _writes_much(node: Node) -> bool:
+    """Return whether a node writes embeddings, or trains encoders."""
+    from simcore.pipelines.plan.disk import writes_much
+
+    return writes_much(node)
+
+
 SESSION_CLASS = SimCoreSession
-HOOKS = (ParametersHook(set_arms), FreshnessHook(_all_pipelines), TrackingHook())
+HOOKS = (
+    ParametersHook(set_arms),
+    FreshnessHook(_all_pipelines),
+    DiskHook(_find_needs, _writes_much),
+    TrackingHook(),
+    JobHook(),
+)
 # kedro-viz's run status hook writes `.viz/` at every run for a view that expects full sequential runs only.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
 CONFIG_LOADER_CLASS = LayeredConfigLoader

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simcore.errors import InputError
+from simcore.errors import InputError, legible
 
 AUTO = "auto"
 
@@ -15,6 +15,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*(://|::)")
 _NAME = re.compile(r"[a-z][a-z0-9_\-]*")
 _NAMED = re.compile(r"(?P<name>[a-z][a-z0-9_\-]*):(?P<path>(?!//|:).+)", re.DOTALL)
 _QUOTA = re.compile(r"(?P<body>.+)@(?P<quota>[^/@]*)", re.DOTALL)
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095
 _KEYS = ("source", "path", "quota", "label")
 
 
@@ -157,5 +158,19 @@ def _read_mapping(value: Mapping[str, Any]) -> SourceEntry:
 
 
 def _anchor(path: str) -> str:
+    if not is_url(path) and not _can_be_a_path(path):
+        raise InputError(
+            f"The path '{legible(path)}' can lie on no disk: names have at most {_LONGEST_NAME} bytes, of Unicode text "
+            "without NUL; correct it."
+        )
     # The home of an unknown user stays as it is written, and is then not found.
     return path if is_url(path) else str(Path(os.path.expanduser(path)).absolute())  # noqa: PTH111
+
+
+def _can_be_a_path(path: str) -> bool:
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    longest = max(map(len, encoded.split(b"/")))
+    return b"\0" not in encoded and longest <= _LONGEST_NAME and len(encoded) <= _LONGEST_PATH

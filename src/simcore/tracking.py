@@ -74,6 +74,7 @@ class Tracker:
         tags: Tags of every child.
         of_variants: What differs from `parameters` for arms that are made under a variant.
         data: Which data the command rests on, as tags (`simcore.lineage`); `note_data` adds to it.
+        shared: Whether other commands log to the same runs (`simcore.logical_run`); children of theirs go on then.
     """
 
     tracking_uri: str
@@ -83,11 +84,12 @@ class Tracker:
     tags: Mapping[str, str]
     of_variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
+    shared: bool = False
     _tagged: dict[str, str] = field(default_factory=dict)
     _children: dict[tuple[str, int | None], str] = field(default_factory=dict)
 
     def child(self, *, arm: str, seed: int | None) -> str:
-        """Return the id of the child run of `arm` and `seed`, made at the first call."""
+        """Return the id of the child run of `arm` and `seed`, found or made at the first call."""
         from mlflow.entities import Param, RunTag
         from mlflow.tracking import MlflowClient
 
@@ -96,6 +98,9 @@ class Tracker:
             client = MlflowClient(self.tracking_uri)
             name = arm if seed is None else f"{arm} seed {seed}"
             which = {"arm": arm, "seed": "" if seed is None else str(seed)}
+            if self.shared and (found := self._find_child(which)) is not None:
+                self._children[key] = found
+                return found
             # Also as parameters, since those are what MLflow compares: children of one command differ in these.
             parameters = {**self.parameters, **self.of_variants.get(arm, {}), **which}
             tags = {**self.tags, "mlflow.parentRunId": self.run_id, **which}
@@ -107,6 +112,20 @@ class Tracker:
                 tags=[RunTag("simcore.parameters", json.dumps(parameters, default=str)[:_TAG_LENGTH])],
             )
         return self._children[key]
+
+    def _find_child(self, which: Mapping[str, str]) -> str | None:
+        """Return the child that another command has made, open again."""
+        from mlflow.tracking import MlflowClient
+
+        client = MlflowClient(self.tracking_uri)
+        wanted = {"mlflow.parentRunId": self.run_id, **which}
+        asked = " and ".join(f"tags.`{name}` = '{value}'" for name, value in wanted.items() if value)
+        runs = client.search_runs([self.experiment_id], filter_string=asked)
+        found = [run.info.run_id for run in runs if run.data.tags.get("seed", "") == which["seed"]]
+        if not found:
+            return None
+        client.update_run(found[0], status="RUNNING")
+        return str(found[0])
 
     def log_metrics(self, records: list[dict[str, Any]]) -> None:
         """Log flat metric records, each on the child of its arm and seed, under `<evaluation>_<metric>.<protocol>`."""
@@ -141,14 +160,16 @@ class Tracker:
         from mlflow.entities import RunTag
         from mlflow.tracking import MlflowClient
 
-        listed = [RunTag(_allowed(name)[:_TAG_NAME], value[:_TAG_LENGTH]) for name, value in tags.items()]
+        listed = [RunTag(allowed_name(name)[:_TAG_NAME], value[:_TAG_LENGTH]) for name, value in tags.items()]
         for start in range(0, len(listed), _TAGS_A_CALL):
             MlflowClient(self.tracking_uri).log_batch(run_id, tags=listed[start : start + _TAGS_A_CALL])
 
 
-def _allowed(name: str) -> str:
+def allowed_name(name: str) -> str:
     """Return a name with nothing in it that MLflow refuses."""
-    return re.sub(r"[^\w\-. :/]", "-", name)
+    name = re.sub(r"[^\w\-. :/]", "-", name)
+    # It keeps some as files: no part of a path may be nothing but dots.
+    return "/".join(part if part.strip(". ") else "-" for part in name.split("/"))
 
 
 def metric_name(record: Mapping[str, Any]) -> str:
@@ -158,7 +179,7 @@ def metric_name(record: Mapping[str, Any]) -> str:
         >>> metric_name({"evaluation": "linear", "metric": "top1", "protocol": "clean"})
         'linear_top1.clean'
     """
-    return _allowed(f"{record['evaluation']}_{record['metric']}.{record['protocol']}")
+    return allowed_name(f"{record['evaluation']}_{record['metric']}.{record['protocol']}")
 
 
 _TRACKER: ContextVar[Tracker | None] = ContextVar("simcore_tracker", default=None)

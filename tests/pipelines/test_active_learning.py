@@ -162,8 +162,8 @@ def test_a_labels_file_that_does_not_fit(tmp_path: Path, manifests: dict, settin
     key = manifest.loc[manifest["split"] == "train", "key"].iloc[0]
     unlabelled_test = manifest.assign(label=manifest["label"].where(manifest["split"] == "train"))
     for target, line, words in (
-        (manifest, "nobody.png,cat", "labels 'nobody.png', which is not among the 60 training images"),
-        (manifest, f"{key},unicorn", "none of the 6 classes of the test images: 'unicorn'"),
+        (manifest, "nobody.png,cat", "has 1 unknown key: 'nobody.png'; take keys from the training images"),
+        (manifest, f"{key},unicorn", "has 1 unknown class: 'unicorn'; the classes are 'bear'"),
         (unlabelled_test, f"{key},cat", "120 of 120 test images have no label"),
     ):
         labels.write_text(f"key,label\n{line}\n")

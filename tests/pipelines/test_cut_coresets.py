@@ -58,10 +58,14 @@ def test_cuts_are_what_fresh_selections_pick(
     clusters = centroids(embeddings, settings, k)
     excluded = pd.DataFrame({"key": ["openset/003", "openset/299"], "reason": "because"})
     given = settings.selection.model_copy(update={"truncate": truncate})
-    rounds = peel_rounds(clusters, embeddings["openset"], excluded, given)
+    rounds = peel_rounds(clusters, embeddings["openset"], excluded, given, settings.runtime)
     fresh = {
         name: pick_coreset(
-            clusters, embeddings["openset"], excluded, ArmParameters(openset="coreset", **arm).selection(given)
+            clusters,
+            embeddings["openset"],
+            excluded,
+            ArmParameters(openset="coreset", **arm).selection(given),
+            settings.runtime,
         )
         for name, arm in ARMS.items()
     }
@@ -71,7 +75,9 @@ def test_cuts_are_what_fresh_selections_pick(
     for name, arm in ARMS.items():
         scans.clear()
         own = ArmParameters(openset="coreset", **arm)
-        coreset, trace, certificate = cut_coreset(rounds, clusters, embeddings["openset"], excluded, given, own)
+        coreset, trace, certificate = cut_coreset(
+            rounds, clusters, embeddings["openset"], excluded, given, settings.runtime, own
+        )
         pd.testing.assert_frame_equal(coreset, fresh[name][0])
         pd.testing.assert_frame_equal(trace, fresh[name][1])
         for fact in ("stopped_by", "budget", "settings", "unkept", "exact", "n_excluded"):
@@ -88,7 +94,7 @@ def test_a_larger_budget_of_all_arms_is_in_the_rounds(
     nobody = pd.DataFrame({"key": pd.Series(dtype=str)})
     for budget, least in ((500, 500), (0.9, 540), (7, 400), (None, 400)):
         given = settings.selection.model_copy(update={"budget": budget})
-        assert len(peel_rounds(clusters, embeddings["openset"], nobody, given)) >= least
+        assert len(peel_rounds(clusters, embeddings["openset"], nobody, given, settings.runtime)) >= least
 
 
 @pytest.mark.parametrize(("k", "n"), [(3, 3), ("all", 8)])

@@ -11,8 +11,11 @@ def _plan(root, params) -> pd.DataFrame:
     return run_here(root, pipeline_names=["plan"], params=params)["plan"].load().set_index("training")
 
 
-def test_bounds_before_the_selection(tmp_path, small_data):
-    table = _plan(tmp_path, small_data)
+def test_bounds_before_the_selection(tmp_path, small_data, caplog):
+    with caplog.at_level("INFO"):
+        table = _plan(tmp_path, small_data)
+    # 600 embeddings of 128 values, and keys.
+    assert "embeddings of the open-set 0.2 MiB" in caplog.text and "are free there" in caplog.text
     assert list(table.index) == ["retrieval", "x", "random", "simcore"]
     assert list(table["bound"]) == ["exact", "exact", "at most", "at most"]
     n_target = table.loc["x", "images"]

@@ -108,7 +108,7 @@ def test_bad_input_stops_before_anything_is_trained(manifests: dict, settings: P
     path = tmp_path / "labels.csv"
     path.write_text("key,label\nnowhere.png,cat\n")
     unknown = settings.webly.model_copy(update={"labels": str(path)})
-    with pytest.raises(InputError, match=r"labels.csv has 1 unknown keys: 'nowhere.png'"):
+    with pytest.raises(InputError, match=r"labels.csv has 1 unknown key: 'nowhere.png'"):
         learn_from_noise(encoders, target, openset, None, settings.images, unknown, settings.runtime, arm="given")
     one = target[target["label"] == "cat"].reset_index(drop=True)
     with pytest.raises(InputError, match="are of the one class 'cat'"):

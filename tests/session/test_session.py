@@ -1,5 +1,7 @@
 """What the command line says when something is wrong."""
 
+from pathlib import Path
+
 import click
 import pytest
 from kedro.io.core import DatasetError
@@ -23,17 +25,20 @@ def test_other_errors_stay_what_they_are() -> None:
 
 
 class Failing(SimCoreSession):
-    def __init__(self) -> None:
-        pass
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def _data_root(self) -> Path:
+        return self._root
 
 
 @pytest.fixture
-def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
+def failing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Failing:
     def run(self, *_args, **_kwargs):
         raise InputError("`tau` is 2")
 
     monkeypatch.setattr("kedro.framework.session.KedroSession.run", run)
-    return Failing()
+    return Failing(tmp_path)
 
 
 def test_scripts_get_the_project_error(failing: Failing) -> None:

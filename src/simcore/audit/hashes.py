@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from simcore.audit.perceptual_hash import THUMB_SIDE, hash_pictures, is_flat, small_picture, thumbs
 from simcore.embeddings.shards import existing_shards, shard_name
-from simcore.errors import ArtefactError, InputError
+from simcore.errors import ArtefactError, InputError, reading
 from simcore.files import atomic_file
 from simcore.images.decode import decode_compact
 from simcore.images.encoded import Encoded, UnreadableError, map_images
@@ -36,6 +36,7 @@ _SCHEMA = pa.schema(
     ]
 )
 _HEADER = b"simcore"
+_AGAIN = "remove the folder and run the same command again"
 
 
 def digest_bytes(data: bytes) -> bytes:
@@ -78,8 +79,9 @@ class Hashes:
         self._parts = existing_shards(self.directory)
         if not self._parts:
             raise InputError(f"`{directory}` holds no `{shard_name(0)}`; make it with `hash_images`.")
-        footers = [pq.read_metadata(part) for part in self._parts]
-        header = json.loads((footers[0].metadata or {}).get(_HEADER, b"{}"))
+        with reading(self.directory, advice=_AGAIN):
+            footers = [pq.read_metadata(part) for part in self._parts]
+            header = dict(json.loads((footers[0].metadata or {}).get(_HEADER, b"{}")))
         counts = [footer.num_rows for footer in footers]
         if header.get("version") != _VERSION or sum(counts) != header.get("n_images"):
             raise ArtefactError(
@@ -94,7 +96,7 @@ class Hashes:
 
     def keys(self) -> np.ndarray:
         """Return every key, (n,) str objects."""
-        return np.concatenate([pq.read_table(part, columns=["key"])["key"].to_numpy() for part in self._parts])
+        return np.concatenate([block.column("key") for block in self.blocks()])
 
     def keys_at(self, rows: np.ndarray) -> np.ndarray:
         """Return the keys at increasing positions `rows`."""
@@ -105,7 +107,8 @@ class Hashes:
         wanted = pa.array(keys, type=pa.string())
         found = [np.empty(0, dtype=np.int64)]
         for block in self.blocks():
-            known = pq.read_table(block.path, columns=["key"])["key"]
+            with reading(block.path, advice=_AGAIN):
+                known = pq.read_table(block.path, columns=["key"])["key"]
             found.append(block.start + np.flatnonzero(pc.is_in(known, value_set=wanted).to_numpy()))
         return np.concatenate(found)
 
@@ -141,6 +144,10 @@ class HashBlock:
 
     def column(self, name: str) -> np.ndarray:
         """Return one column, read now: digests as S16, thumbs as (n, 256) uint8, the others by their type."""
+        with reading(self.path, advice=_AGAIN):
+            return self._column(name)
+
+    def _column(self, name: str) -> np.ndarray:
         column = pq.read_table(self.path, columns=[name])[name].combine_chunks()
         if not pa.types.is_fixed_size_binary(column.type):
             return column.to_numpy(zero_copy_only=False)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
+from math import isfinite
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -15,6 +17,10 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 EMBEDDINGS = ("features", "patch_mean")
+
+# A transformer's position embedding grows with the square of the side: a card must not ask for all memory.
+LARGEST_SIDE = 8192
+_CHANNELS = 3
 
 
 def library_versions() -> dict[str, str]:
@@ -64,6 +70,24 @@ class EncoderCard:
     def __post_init__(self) -> None:
         if self.embedding not in EMBEDDINGS:
             raise InputError(f"`embedding` is {self.embedding!r}; an encoder gives one of {', '.join(EMBEDDINGS)}.")
+        for names, kind, words in (
+            (("architecture", "method"), str, "a name"),
+            (("image_size", "dim", "seed", "steps"), Integral, "a whole number"),
+        ):
+            for name in names:
+                if not isinstance(getattr(self, name), kind):
+                    raise InputError(f"`{name}` of an encoder's card is {getattr(self, name)!r}; it must be {words}.")
+        if not 1 <= self.image_size <= LARGEST_SIDE:
+            raise InputError(
+                f"`image_size` of an encoder's card is {self.image_size}; it must be from 1 to {LARGEST_SIDE} pixels."
+            )
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            numbers = all(isinstance(value, Real) and isfinite(value) for value in values)
+            if not numbers or len(values) != _CHANNELS or (name == "std" and min(values) <= 0):
+                raise InputError(
+                    f"`{name}` of an encoder's card is {values!r}; it must be {_CHANNELS} finite numbers"
+                    f"{', above 0' if name == 'std' else ''}, one a channel."
+                )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "EncoderCard":

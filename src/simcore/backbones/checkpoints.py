@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from simcore.errors import ArtefactError, InputError
+from simcore.errors import ArtefactError, InputError, in_a_line
 
 SAFETENSORS = ".safetensors"
 TORCH_FILES = (".pth", ".pt", ".ckpt", ".tar", ".bin")
@@ -50,7 +50,9 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         try:
             return load_file(path)
         except SafetensorError as error:
-            raise ArtefactError(f"The weight file {path} is damaged ({error}); fetch or write it again.") from error
+            raise ArtefactError(
+                f"The weight file {path} is damaged ({in_a_line(error)}); fetch or write it again."
+            ) from error
     if path.suffix not in TORCH_FILES:
         raise InputError(
             f"`{path.name}` ends in `{path.suffix}`; weights are read from {SAFETENSORS} and {', '.join(TORCH_FILES)}."
@@ -67,7 +69,7 @@ def _torch_load(path: Path) -> Any:
 def _load_weights_only(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
+    except Exception as error:  # damaged bytes make PyTorch stumble anywhere: IndexError, AssertionError, MemoryError
         names = _foreign_objects(path, error)
         if names:
             raise InputError(
@@ -78,7 +80,7 @@ def _load_weights_only(path: Path) -> Any:
             ) from error
         # What PyTorch says of a broken pickle is advice to run its code.
         broken = isinstance(error, pickle.UnpicklingError)
-        reason = "it is no PyTorch file" if broken else (str(error).splitlines() or [type(error).__name__])[0]
+        reason = "it is no PyTorch file" if broken else in_a_line(error)
         raise ArtefactError(f"The weight file {path} cannot be read ({reason}); fetch or write it again.") from error
 
 
@@ -88,7 +90,7 @@ def _foreign_objects(path: Path, error: Exception) -> str:
         return ""
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError):
+    except Exception:
         # The format of before PyTorch 1.6 cannot be listed; the error itself then names the first class.
         names = ["objects of classes unknown to PyTorch"] if "Unsupported global" in str(error) else []
     return ", ".join(names)

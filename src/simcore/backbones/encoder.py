@@ -5,10 +5,9 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -16,7 +15,7 @@ from simcore.backbones.card import IMAGENET_MEAN, IMAGENET_STD, EncoderCard, lib
 from simcore.backbones.patches import embed_patches
 from simcore.backbones.registry import RANDOM_PREFIX, create_backbone, feature_dim, patch_side
 from simcore.backbones.state import load_state, state_fingerprint
-from simcore.errors import ArtefactError, InputError
+from simcore.errors import ArtefactError, InputError, reading
 from simcore.files import atomic_directory
 
 __all__ = ["Encoder", "create_random_encoder", "library_versions"]
@@ -120,24 +119,40 @@ class Encoder:
         for name in (WEIGHTS, CARD):
             if not (directory / name).is_file():
                 raise ArtefactError(f"{directory} is not an encoder: {name} is missing.")
-        try:
-            values = json.loads((directory / CARD).read_text(encoding="utf-8"))
+        again = "train or export the encoder again, or restore both files from one export"
+        with reading(directory / WEIGHTS, advice=again):
             state = load_file(directory / WEIGHTS)
-        except (json.JSONDecodeError, SafetensorError) as error:
-            raise ArtefactError(
-                f"The encoder in {directory} is damaged ({error}); train or export it again."
-            ) from error
-        fingerprint = values.pop("fingerprint", None)
-        card = EncoderCard.from_dict(values)
-        module = create_backbone(card.architecture, image_size=card.image_size)
+        with reading(directory / CARD, advice=again):
+            values = dict(json.loads((directory / CARD).read_text(encoding="utf-8")))
+            fingerprint = values.pop("fingerprint", None)
+            module, card = _build(values)
         load_state(module, state, source=str(directory / WEIGHTS), architecture=card.architecture)
         encoder = cls(module.to(device).eval(), card)
+        if feature_dim(module) != card.dim:
+            raise ArtefactError(
+                f"{directory / CARD} says that features have the length {card.dim}, but those of "
+                f"`{card.architecture}` have {feature_dim(module)}; {again}."
+            )
         if encoder.fingerprint != fingerprint:
             raise ArtefactError(
                 f"The weights in {directory} are not those its {CARD} was written for (fingerprint differs); "
                 "restore both files from one export."
             )
         return encoder
+
+
+def _build(values: dict[str, Any]) -> tuple[nn.Module, EncoderCard]:
+    """Return the card with `values`, and the network it is for.
+
+    Raises:
+        ValueError: It is no card, or for no network that can be built.
+    """
+    try:
+        card = EncoderCard.from_dict(values)
+        return create_backbone(card.architecture, image_size=card.image_size), card
+    except InputError as error:
+        # Not the caller's input: the file is named where this is caught.
+        raise ValueError(str(error)) from error
 
 
 def create_random_encoder(

@@ -13,7 +13,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from simcore.backbones.small import resnet10_small
-from simcore.errors import InputError
+from simcore.errors import InputError, in_a_line
 
 TIMM_PREFIX = "timm:"
 RANDOM_PREFIX = "random:"
@@ -233,7 +233,7 @@ def _build(name: str, image_size: int) -> nn.Module:
         network = timm.create_model(pretrained=False, **arguments)
     except (AssertionError, ValueError, TypeError, RuntimeError) as error:
         raise InputError(
-            f"Encoder `{name}` cannot be built for images of {image_size} pixels ({error}). "
+            f"Encoder `{name}` cannot be built for images of {image_size} pixels ({in_a_line(error)}). "
             "Choose another size or another encoder."
         ) from error
     if recipe is not None and recipe.kaiming:

@@ -1,21 +1,27 @@
 """Base of the project's datasets: an artefact is written beside and renamed, so no version is ever half there."""
 
 from abc import abstractmethod
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from kedro.io.core import AbstractVersionedDataset, DatasetError, Version
+from kedro.io.core import AbstractVersionedDataset, DatasetError, Version, generate_timestamp
 
+from simcore.content import CONTENT_NAME, find_damage, whole_versions, write_content
+from simcore.errors import ArtefactError, reading
 from simcore.files import atomic_directory, atomic_file
+from simcore.reuse.records import RECORD_NAME
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
+_STAMP = "%Y-%m-%dT%H.%M.%S.%f"
 
 
 class AtomicDataset(AbstractVersionedDataset[_In, _Out]):
     """One file or directory on a local or mounted file system, versioned or not.
 
-    Subclasses say how to `_write` and `_read` a path, and set `is_directory`.
+    Subclasses say how to `_write` and `_read` a path, and set `is_directory`. What was written is listed beside the
+    artefact and compared when it is loaded (`simcore.content`).
 
     Args:
         filepath: Where the artefact is kept.
@@ -28,6 +34,8 @@ class AtomicDataset(AbstractVersionedDataset[_In, _Out]):
     """
 
     is_directory = False
+    edited_by_hand = False
+    """Whether people change the artefact where it lies."""
 
     def __init__(
         self,
@@ -54,16 +62,78 @@ class AtomicDataset(AbstractVersionedDataset[_In, _Out]):
 
     def load(self) -> _Out:
         """Return the artefact of the load version."""
-        return self._read(Path(self._get_load_path()))
+        return self.read_at(Path(self._get_load_path()))
+
+    def read_at(self, path: Path) -> _Out:
+        """Return the artefact at `path`, a version of this dataset.
+
+        Raises:
+            ArtefactError: If files are missing or are not what was written.
+        """
+        damage = find_damage(path, self._content_of(path))
+        if damage is not None:
+            remove = path.parent if self._version else path
+            raise ArtefactError(
+                f"{damage}; remove {remove}, and the stage that made it makes it again (or remove "
+                f"{self._content_of(path)}, if the change was meant)."
+            )
+        with reading(path, advice="remove it, and the stage that made it makes it again, or bring back a whole copy"):
+            return self._read(path)
 
     def save(self, data: _In) -> None:
         """Write the artefact; it appears under its name when it is whole."""
+        path = Path(self._get_save_path())
         atomic = atomic_directory if self.is_directory else atomic_file
-        with atomic(Path(self._get_save_path())) as partial:
+        with atomic(path) as partial:
             self._write(data, partial)
+        write_content(path, self._content_of(path), by_hand=self.edited_by_hand)
+        self._cached_load_version = path.parent.name if self._version else None
+
+    def damage(self, *, digests_up_to: float = 0) -> str | None:
+        """Return what is wrong with the files of the load version; None where nothing is, or nothing is stored.
+
+        Names and sizes are compared, and the bytes of artefacts of at most `digests_up_to` bytes.
+        """
+        if not self.exists():
+            return None
+        path = Path(self._get_load_path())
+        return find_damage(path, self._content_of(path), digests_up_to=digests_up_to)
+
+    def resolve_save_version(self) -> str | None:
+        """Return the version to save: that of the run, or one just behind the newest where a clock went backwards."""
+        if not self._version:
+            return None
+        if self._cached_save_version is None:
+            self._cached_save_version = self._behind_newest(self._version.save or generate_timestamp())
+        return self._cached_save_version
+
+    def _behind_newest(self, wanted: str) -> str:
+        newest = next(iter(self._whole_versions()), "")
+        version = wanted if newest < wanted else _next(newest) or wanted
+        while Path(self._get_versioned_path(version)).exists() and (following := _next(version)):
+            version = following
+        return version
+
+    def _get_versions(self) -> list[str]:
+        return [str(self._get_versioned_path(name)) for name in self._whole_versions()]
+
+    def _whole_versions(self) -> list[str]:
+        return whole_versions(Path(self._filepath), records=[RECORD_NAME])
+
+    def _content_of(self, path: Path) -> Path:
+        return path.with_name(CONTENT_NAME if self._version else f"{path.name}.{CONTENT_NAME}")
 
     def _exists(self) -> bool:
         return Path(self._get_load_path()).exists()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "version": self._version}
+
+
+def _next(version: str) -> str | None:
+    """Return the time stamp a millisecond after `version`; None for a version of another form."""
+    try:
+        moment = datetime.strptime(version.removesuffix("Z"), _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return (moment + timedelta(milliseconds=1)).strftime(_STAMP)[:-3] + "Z"

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from kedro_datasets._typing import TablePreview
 
 from simcore.datasets.atomic import AtomicDataset
+from simcore.errors import ArtefactError
 
 _METADATA = b"simcore"
 
@@ -40,6 +41,10 @@ class CentroidsDataset(AtomicDataset[Any, Any]):
         facts = json.loads(table.schema.metadata[_METADATA])
         vectors = table["vector"].combine_chunks()
         rows = vectors.flatten().to_numpy().reshape(len(table), -1).copy()
+        if not len(table) or not np.isfinite(rows).all():
+            raise ArtefactError(
+                f"{path} holds centroids with values that are no numbers; run the stage `clustering` again."
+            )
         return Clustering(rows, facts["inertia"], table["size"].to_numpy().copy(), facts["settings"])
 
     def preview(self, nrows: int = 5, columns: int = 8) -> TablePreview:

@@ -16,6 +16,8 @@ class CsvDataset(AtomicDataset[pd.DataFrame, pd.DataFrame]):
     message can send a person there.
     """
 
+    edited_by_hand = True
+
     def _write(self, data: pd.DataFrame, path: Path) -> None:
         CSVDataset(filepath=path.as_posix(), save_args={"index": False}).save(data)
 

@@ -39,7 +39,7 @@ class EmbeddingsDataset(AtomicDataset[Any, Any]):
 
     def load(self) -> Any:
         """Return the given embeddings, or those of the load version."""
-        return self._read(Path(self._get_load_path()) if self.given is None else self.given)
+        return super().load() if self.given is None else self._read(self.given)
 
     def save(self, data: Any) -> None:
         """Link the shards of `data` into the save version; given embeddings are never written to."""

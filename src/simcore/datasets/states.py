@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from simcore.datasets.if_fresh import Looking
+from simcore.parameters import typed_parameter
 from simcore.reuse.state import MISSING, State, list_states
 
 
@@ -13,12 +14,14 @@ class StatesDataset(Looking):
 
     def load(self) -> pd.DataFrame:
         """Return columns dataset, node, state, reason, made_at, bytes."""
-        usual = list_states(self._usual, self._attached())
+        catalog = self._attached()
+        digests = bool(typed_parameter("params:status", catalog.load("params:status")).digests)
+        usual = list_states(self._usual, catalog, digests=digests)
         listed = {state.dataset for state in usual}
         # What the whole job has no use for is not missing: it counts where it is there.
         others = [
             state
-            for state in list_states(self._pipeline, self._attached())
+            for state in list_states(self._pipeline, catalog, digests=digests)
             if state.dataset not in listed and state.state != MISSING
         ]
         return pd.DataFrame([vars(state) for state in [*usual, *others]], columns=list(State.__dataclass_fields__))

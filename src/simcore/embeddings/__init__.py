@@ -4,6 +4,7 @@
 not wait for the networks' libraries.
 """
 
-from simcore.embeddings.shards import Embeddings, EmbeddingWriter, open_embeddings, write_embeddings
+from simcore.embeddings.reader import Embeddings, open_embeddings
+from simcore.embeddings.writer import EmbeddingWriter, write_embeddings
 
 __all__ = ["EmbeddingWriter", "Embeddings", "open_embeddings", "write_embeddings"]

@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simcore.errors import reading
+
 
 class MappedShard:
     """An open shard: keys and rows of its row groups.
@@ -17,9 +19,9 @@ class MappedShard:
     """
 
     def __init__(self, path: Path, *, dim: int) -> None:
-        self._dim = dim
-        self._parquet = pq.ParquetFile(path, memory_map=True)
-        with path.open("rb") as file:
+        self._path, self._dim = path, dim
+        with reading(path), path.open("rb") as file:
+            self._parquet = pq.ParquetFile(path, memory_map=True)
             # Arrays that still look into the map keep it alive; it closes with the last of them.
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self.n_groups = self._parquet.num_row_groups
@@ -36,11 +38,19 @@ class MappedShard:
 
     def keys(self, group: int) -> pa.StringArray:
         """Return the keys of a row group."""
-        return _joined(self._parquet.read_row_group(group, columns=["key"], use_threads=False).column(0))
+        with reading(self._path):
+            keys = _joined(self._parquet.read_row_group(group, columns=["key"], use_threads=False).column(0))
+            keys.validate(full=True)  # damaged lengths and bytes that are no UTF-8
+            if len(keys) != self.group_rows(group):
+                raise ValueError(f"it holds {len(keys)} keys for {self.group_rows(group)} rows")
+            return keys
 
     def rows(self, group: int) -> np.ndarray:
         """Return the embeddings of a row group, (n, d) float16, read-only: a view of the file where it can be one."""
-        count = self.group_rows(group)
+        with reading(self._path):
+            return self._rows(group, self.group_rows(group))
+
+    def _rows(self, group: int, count: int) -> np.ndarray:
         start = self._values_start(group, count * self._dim * 2)
         if start is not None:
             flat = np.frombuffer(self._map, dtype=np.float16, count=count * self._dim, offset=start)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simcore import __version__
-from simcore.errors import InputError
+from simcore.errors import InputError, legible
 from simcore.files import atomic_directory
 
 CARD = "export.json"
@@ -78,8 +78,8 @@ def check_destination(folder: str | Path, *, thing: Mapping[str, str]) -> None:
             ", ".join(f"{name} {value}" for name, value in sorted(one.items())) for one in (card["thing"], thing)
         )
         raise InputError(
-            f"{folder} holds an export of something else ({held}; now {wanted}); export into another folder, or remove "
-            "that one."
+            f"{folder} holds an export of something else ({legible(held)}; now {legible(wanted)}); export into another "
+            "folder, or remove that one."
         )
     if _count(folder) != card["files"]:
         raise InputError(
@@ -93,8 +93,8 @@ def _read_card(folder: Path) -> dict[str, Any] | None:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    whole = isinstance(card, dict) and card.get("kind") == _KIND and {"thing", "files"} <= card.keys()
-    return card if whole else None
+    whole = isinstance(card, dict) and card.get("kind") == _KIND
+    return card if whole and all(isinstance(card.get(name), dict) for name in ("thing", "files")) else None
 
 
 def _count(folder: Path) -> dict[str, int]:

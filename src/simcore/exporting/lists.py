@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from simcore.errors import InputError
+from simcore.errors import InputError, in_a_line
 
 LOGGER = logging.getLogger(__name__)
 
@@ -70,8 +70,8 @@ def read_list(path: str | Path) -> pd.DataFrame:
         raise InputError(f"{path} ends in '{path.suffix}'; a list of images is one of {', '.join((*_TEXT, *_TABLES))}.")
     try:
         frame = _read_lines(path) if ending in _TEXT else _read_columns(path, ending)
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as {ending} ({error}); write it again.") from error
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:  # Arrow calls a damaged footer an OSError
+        raise InputError(f"{path} cannot be read as {ending} ({in_a_line(error)}); write it again.") from error
     if frame.empty:
         raise InputError(f"{path} names no image; a list has at least one.")
     return frame

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
-from simcore.errors import InputError
+from simcore.errors import InputError, in_a_line
 from simcore.images.decode import decode_compact
 from simcore.images.encoded import ByteReader, Encoded, UnreadableError, map_images
 from simcore.images.packed_files import count_image_bytes
@@ -179,7 +179,8 @@ def _packed_size(uris: Sequence[str]) -> tuple[np.ndarray, int]:
             rows, whole = count_image_bytes(path)
         except (OSError, pa.ArrowException) as error:
             raise InputError(
-                f"The packed file {path} cannot be read any more ({error}); restore it, or read the source again."
+                f"The packed file {path} cannot be read any more ({in_a_line(error)}); restore it, or read the "
+                "source again."
             ) from error
         size += whole * len(members) // max(1, rows)
     return np.asarray(sorted(chain.from_iterable(positions.values())), dtype=np.int64), size

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from simcore.errors import in_a_line
 from simcore.images.packed_files import IMAGE_COLUMN, read_images, row_group_bounds
 from simcore.images.remote_bytes import read_remote
 from simcore.images.uris import Location, locate, member_uri, packed_uri, split_packed_uri
@@ -65,7 +66,7 @@ class ByteReader:
         except FileNotFoundError as error:
             raise UnreadableError("the file does not exist") from error
         except pa.ArrowException as error:
-            raise UnreadableError(f"the Parquet file is damaged: {error}") from error
+            raise UnreadableError(f"the Parquet file is damaged: {in_a_line(error)}") from error
         except OSError as error:
             raise UnreadableError(error.strerror or str(error)) from error
 

@@ -6,6 +6,7 @@ import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +28,7 @@ from simcore.images.sources import Labels, Role
 from simcore.images.sources.classes import Tally, check_classes
 from simcore.images.sources.finding import DEFAULT_ROOT, Source, describe, find_sources
 from simcore.images.verify import PART_ROWS, Verify, verify_parts
-from simcore.source_text import AUTO
+from simcore.source_text import AUTO, is_url
 
 logger = logging.getLogger(__name__)
 
@@ -202,6 +203,7 @@ def ingest_files(
             at all of them.
     """
     sources = find_sources(source, root=root, layout=layout, name=name, options=options)
+    places = {path: _identity(path) for path in (each.spec.path for each in sources) if not is_url(path)}
     state = sources_fingerprint([each.spec for each in sources]) if state is None else state
     directory = workdir / f"ingest-{_recipe(sources, settings, state=state)[:12]}"
     listed = directory / "listed.parquet"
@@ -232,6 +234,7 @@ def ingest_files(
         verify=settings.verify,
         workers=workers,
         show_progress=show_progress,
+        missing=partial(_check_places, places),
     )
     evidence = gather_evidence(parts, seed=settings.seed, left_out=left_out)
     _check_share(evidence, title=title, max_rejected=settings.max_rejected)
@@ -284,6 +287,25 @@ def _check_target(tally: Tally, *, title: str, settings: Settings, when: Literal
         )
     sampled = settings.limit is not None
     check_classes(tally, name=title, advice="raise `limit`, or name the `classes` to take." if sampled else "")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return disk and number of what lies at a path: other ones where a disk was unmounted; None where nothing is."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _check_places(places: Mapping[str, tuple[int, int] | None]) -> None:
+    """Refuse to take the images of a source that went away for images that are missing in it."""
+    for path, known in places.items():
+        if _identity(path) != known:
+            raise InputError(
+                f"{path} was there when its images were listed and is gone now; bring it back (is the disk mounted?), "
+                "and the same command goes on."
+            )
 
 
 def _check_share(evidence: Evidence, *, title: str, max_rejected: float) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simcore.errors import InputError
+from simcore.errors import InputError, legible
 
 SPLITS = ("train", "test")
 _TEXT_COLUMNS = ("key", "uri", "label", "split", "source")
+_SURROGATES = ("\ud800", "\udfff")
 _SIZE_COLUMNS = ("width", "height")
 MANIFEST_COLUMNS = ("key", "uri", "label", "split", "width", "height", "source")
 REJECTED_COLUMNS = ("key", "uri", "reason")
@@ -129,12 +130,22 @@ def as_text(values: pd.Series) -> pd.Series:
     """Return `values` as text, what is missing staying missing."""
     if pd.api.types.is_string_dtype(values.dtype) and not isinstance(values.dtype, np.dtype):
         return values.astype("str")
-    return pd.Series(
-        [None if pd.isna(value) else str(value) for value in values],
-        index=values.index,
-        dtype="str",
-        name=values.name,
-    )
+    texts = [_text(value, column=values.name, row=row) for row, value in enumerate(values)]
+    return pd.Series(texts, index=values.index, dtype="str", name=values.name)
+
+
+def _text(value: Any, *, column: Any, row: int) -> str | None:
+    if isinstance(value, bytes) or not pd.api.types.is_scalar(value):
+        raise InputError(
+            f"Manifest column `{legible(column)}` holds {legible(repr(value))} in row {row}; it must be text."
+        )
+    text = None if pd.isna(value) else str(value)
+    if text is not None and not text.isascii() and any(_SURROGATES[0] <= letter <= _SURROGATES[1] for letter in text):
+        raise InputError(
+            f"Manifest column `{legible(column)}` holds {legible(text)!r} in row {row}, which is no Unicode text; "
+            "rename the file, or write the text as UTF-8."
+        )
+    return text
 
 
 def _as_pixels(values: pd.Series, *, keys: pd.Series) -> pd.Series:

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from simcore.errors import InputError
+from simcore.errors import InputError, in_a_line
 from simcore.images.remote_files import open_remote
 from simcore.source_text import is_url
 
@@ -45,7 +45,7 @@ def read_remote(url: str, *, span: tuple[int, int] | None = None) -> bytes:
             raise RemoteError(str(error)) from error
         except Exception as error:  # each store has errors of its own
             if wait is None:
-                raise RemoteError(_in_a_line(error)) from error
+                raise RemoteError(in_a_line(error)) from error
             time.sleep(wait)
     raise AssertionError
 
@@ -66,8 +66,4 @@ def open_binary(place: Path | str) -> BinaryIO:
     except InputError as error:
         raise RemoteError(str(error)) from error
     except Exception as error:  # each store has errors of its own
-        raise RemoteError(_in_a_line(error)) from error
-
-
-def _in_a_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+        raise RemoteError(in_a_line(error)) from error

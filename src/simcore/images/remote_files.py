@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from simcore.errors import InputError
+from simcore.errors import InputError, in_a_line
 from simcore.images.tree import is_regular, walk_files
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ def open_remote(url: str) -> tuple[Any, str]:
     try:
         filesystem, path = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:
-        raise InputError(f"{url} cannot be opened: {_in_a_line(error)}; install what it needs, or copy it here.") from (
+        raise InputError(f"{url} cannot be opened: {in_a_line(error)}; install what it needs, or copy it here.") from (
             error
         )
     return filesystem, path
@@ -105,7 +105,7 @@ def walk_remote(url: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
             entries = filesystem.ls(folder, detail=True)
         except Exception as error:  # each store has errors of its own
             raise InputError(
-                f"{join_url(url, prefix)} cannot be listed ({_in_a_line(error)}); make it readable, or copy it here."
+                f"{join_url(url, prefix)} cannot be listed ({in_a_line(error)}); make it readable, or copy it here."
             ) from error
         for entry in entries:
             name = os.path.basename(entry["name"].rstrip("/"))  # noqa: PTH119 one million Path objects are slow
@@ -165,8 +165,4 @@ def _asked(question: Callable[[Any, str], T], url: str) -> T:
     try:
         return question(filesystem, path)
     except Exception as error:  # each store has errors of its own
-        raise InputError(f"{url} cannot be read ({_in_a_line(error)}); check the address and your access.") from error
-
-
-def _in_a_line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
+        raise InputError(f"{url} cannot be read ({in_a_line(error)}); check the address and your access.") from error

@@ -1,7 +1,7 @@
 """Which images can be used, how large they are, and why the others cannot."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Literal
@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from tqdm import tqdm
 
 from simcore.images.decode import decode_compact, measure
@@ -21,6 +22,7 @@ Verify = Literal["decode", "header"]
 PART_ROWS = 65_536
 """Images of a part: what an interrupted run does again at most."""
 
+NOT_THERE = "the file does not exist"
 _MOST_WORKERS = 16
 
 
@@ -62,7 +64,7 @@ def measure_images(
         except UnreadableError as error:
             return 0, 0, str(error)
         except FileNotFoundError:
-            return 0, 0, "the file does not exist"
+            return 0, 0, NOT_THERE
         except OSError as error:
             return 0, 0, error.strerror or str(error)
         return width, height, None
@@ -85,6 +87,7 @@ def verify_parts(
     verify: Verify,
     workers: int | None = None,
     show_progress: bool = False,
+    missing: Callable[[], None] | None = None,
 ) -> list[Path]:
     """Return the parts in `directory`, one a table of `tables`: its rows by key, with `width`, `height` and `reason`.
 
@@ -98,6 +101,7 @@ def verify_parts(
         verify: see `measure_images`.
         workers: see `measure_images`.
         show_progress: show a bar over images.
+        missing: called where files of a part were not there, before it is written; may raise.
     """
     directory.mkdir(parents=True, exist_ok=True)
     bar = progress((), description="check images", total=total, unit="image") if show_progress else tqdm(disable=True)
@@ -109,6 +113,8 @@ def verify_parts(
                 bar.update(len(table))
             else:
                 measured = _measured(table, verify=verify, workers=workers, bar=bar).sort_by("key")
+                if missing is not None and pc.any(pc.equal(measured.column("reason"), NOT_THERE)).as_py():
+                    missing()
                 write_tables(path, [measured], schema=measured.schema, rows=BATCH_ROWS, compression="lz4")
             paths.append(path)
     return paths

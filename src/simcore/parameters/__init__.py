@@ -1,12 +1,13 @@
 """Typed parameters: one model a group of `conf/*/parameters/`, and the whole tree."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from simcore.errors import InputError
+from simcore.errors import InputError, legible
 from simcore.parameters.active_learning import ActiveLearningParameters
 from simcore.parameters.arms import PUBLISHED, ArmParameters, ComparisonParameters, StudyParameters
 from simcore.parameters.audit import AuditParameters
@@ -25,7 +26,7 @@ from simcore.parameters.evaluation import (
 from simcore.parameters.export import ExportParameters
 from simcore.parameters.openset_semi_supervised import OpensetSemiSupervisedParameters
 from simcore.parameters.plan import PlanParameters
-from simcore.parameters.prune import PruneParameters
+from simcore.parameters.prune import PruneParameters, StatusParameters
 from simcore.parameters.segmentation import SegmentationParameters
 from simcore.parameters.selection import AUDIT, ClusteringParameters, EmbeddingParameters, SelectionParameters
 from simcore.parameters.semi_supervised import SemiSupervisedParameters
@@ -39,9 +40,13 @@ from simcore.parameters.variants import GROUPS, VariantParameters
 from simcore.parameters.webly import WeblyParameters
 from simcore.parameters.weights import GivenWeights
 
-# Keys that Kedro, the catalog and other parameters read from `--params`; they are no parameters of a node.
-CATALOG_KEYS = frozenset({"data_root", "datasets_root"})
+# Keys that the session, the catalog and other parameters read from `--params`; they are no parameters of a node.
+CATALOG_KEYS = frozenset({"data_root", "datasets_root", "run_id"})
 
+
+_MOST_TOLD = 10
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
+_LONGEST_NAME = 100
 
 # What other nodes than those of the arms depend on, by its content.
 GIVEN_ENCODER = "params:evaluation.encoder"
@@ -65,6 +70,7 @@ class ParameterTree(Parameters):
     reporting: ReportingParameters
     plan: PlanParameters
     prune: PruneParameters
+    status: StatusParameters
     audit: AuditParameters
     export: ExportParameters
     detection: DetectionParameters
@@ -78,6 +84,17 @@ class ParameterTree(Parameters):
     comparison: ComparisonParameters
     studies: dict[str, StudyParameters]
     variants: dict[str, VariantParameters] = Field(default_factory=dict)
+
+    @field_validator("arms", "studies", "variants")
+    @classmethod
+    def _check_names(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Refuse what cannot be part of a file name, a namespace and an MLflow tag."""
+        strange = next((name for name in values if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME), None)
+        if strange is not None:
+            raise ValueError(
+                f"the name {legible(strange)!r} is no name: letters, digits and _ are, {_LONGEST_NAME} of them at most"
+            )
+        return values
 
     @model_validator(mode="after")
     def _check_arms(self) -> "ParameterTree":
@@ -164,7 +181,7 @@ def _locate(location: tuple[Any, ...]) -> tuple[tuple[str, ...], Any]:
 def _sentence(problem: Any) -> str:
     """Return one validation problem in words: what was given, what is allowed."""
     path, model = _locate(problem["loc"])
-    name = ".".join(path)
+    name, given = legible(".".join(path)), legible(repr(problem["input"]))
     if problem["type"] == "extra_forbidden":
         allowed = sorted(model.model_fields)
         near = difflib.get_close_matches(path[-1], allowed, n=1)
@@ -172,22 +189,22 @@ def _sentence(problem: Any) -> str:
         return f"unknown parameter `{name}`; {hint}"
     if problem["type"] == "missing":
         return f"parameter `{name}` is missing; see conf/base/parameters for its meaning"
-    message = problem["msg"].removeprefix("Value error, ")
+    message = legible(problem["msg"].removeprefix("Value error, "), most=1000)
     if not path:
         return message.rstrip(".")
     if isinstance(problem["input"], Mapping):
         return f"in `{name}`, {message.rstrip('.')}"
     for opening in ("Input should be ", "should be "):
         if message.startswith(opening):
-            return f"parameter `{name}` is {problem['input']!r}, but should be {message.removeprefix(opening)}"
-    return f"parameter `{name}` is {problem['input']!r}: {message.rstrip('.')}"
+            return f"parameter `{name}` is {given}, but should be {message.removeprefix(opening)}"
+    return f"parameter `{name}` is {given}: {message.rstrip('.')}"
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> ParameterTree:
     """Return the typed parameter tree.
 
     Raises:
-        InputError: If a name is unknown, a type is wrong or a value is out of range; names all of them.
+        InputError: If a name is unknown, a type is wrong or a value is out of range; names the first ten.
     """
     # Keys with a leading underscore hold YAML anchors.
     tree = {key: value for key, value in parameters.items() if key not in CATALOG_KEYS and not key.startswith("_")}
@@ -199,9 +216,10 @@ def check_parameters(parameters: Mapping[str, Any]) -> ParameterTree:
             }
         )
     except ValidationError as error:
-        sentences = [_sentence(problem) for problem in error.errors()]
+        sentences = list(dict.fromkeys(_sentence(problem) for problem in error.errors()))
+        more = f"; and {len(sentences) - _MOST_TOLD} more" if len(sentences) > _MOST_TOLD else ""
         raise InputError(
-            f"Wrong parameters: {'; '.join(dict.fromkeys(sentences))}. Change them in conf/ or with --params."
+            f"Wrong parameters: {'; '.join(sentences[:_MOST_TOLD])}{more}. Change them in conf/ or with --params."
         ) from error
 
 

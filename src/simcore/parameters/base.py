@@ -2,7 +2,10 @@
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator
+
+LARGEST = 2**63 - 1
+"""The largest whole number that PyTorch, NumPy and Parquet all take."""
 
 
 class Parameters(BaseModel):
@@ -12,8 +15,30 @@ class Parameters(BaseModel):
     of an artefact's fingerprint, so changing them re-makes nothing.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     runtime_only: ClassVar[frozenset[str]] = frozenset()
+
+    @field_validator("*")
+    @classmethod
+    def _check_usable(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse what every type allows and some library stumbles over in the middle of a run."""
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, str) and ("\0" in each or not _is_unicode(each)):
+                raise ValueError("should be Unicode text without NUL")
+            if isinstance(each, int) and abs(each) > LARGEST:
+                raise ValueError(f"should be at most {LARGEST}")
+            if isinstance(each, int) and each < 0 and "seed" in str(info.field_name):
+                raise ValueError("should be 0 or more")
+        return value
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether Parquet, JSON and MLflow can hold `text`: a name typed in another encoding is none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _split(value: Any) -> Any:

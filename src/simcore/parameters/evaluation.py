@@ -92,11 +92,19 @@ class ReportingParameters(Parameters):
     map_seed: int
 
 
+class RayParameters(Parameters):
+    """The cluster that embeds and scans where `runtime.engine` is ray, see `simcore.cluster.Cluster`."""
+
+    address: str | None = None
+    workers: PositiveInt | None = None
+    threads: PositiveInt | None = None
+
+
 class RuntimeParameters(Parameters):
-    """How the work is done on this machine; nothing here changes what is made."""
+    """How the work is done on this machine, or on a cluster; nothing here changes what is made."""
 
     runtime_only: ClassVar[frozenset[str]] = frozenset(
-        {"reuse", "work_dir", "device", "processes", "threads", "workers"}
+        {"reuse", "work_dir", "device", "processes", "threads", "workers", "engine", "ray"}
     )
 
     reuse: bool
@@ -105,3 +113,5 @@ class RuntimeParameters(Parameters):
     processes: PositiveInt
     threads: PositiveInt
     workers: int = Field(ge=0)
+    engine: Literal["local", "ray"] = "local"
+    ray: RayParameters = RayParameters()

@@ -1,4 +1,4 @@
-"""Parameters of the pipeline `prune`."""
+"""Parameters of the pipelines `prune` and `status`."""
 
 from pydantic import NonNegativeFloat, PositiveInt
 
@@ -12,3 +12,9 @@ class PruneParameters(Parameters):
     keep: PositiveInt
     work_days: NonNegativeFloat
     remove: bool
+
+
+class StatusParameters(Parameters):
+    """How closely artefacts are looked at."""
+
+    digests: bool

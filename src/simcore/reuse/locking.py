@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from simcore.errors import SimCoreError
+from simcore.files import check_writable
 
 SHARED_STAGES = "stages"
 """Lock of the nodes without a namespace: what they make is read by those of every namespace."""
@@ -41,7 +42,7 @@ def locked(folder: Path, namespaces: set[str | None]) -> Iterator[None]:
         ...     sorted(path.name for path in folder.iterdir())
         ['stages.lock']
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    check_writable(folder)
     with ExitStack() as held:
         own_stages = None in namespaces
         _hold(folder / f"{SHARED_STAGES}.lock", held, alone=own_stages)

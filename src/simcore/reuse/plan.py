@@ -111,13 +111,24 @@ def _why(node: Node, records: Mapping[str, Record | None], step: Mapping[str, An
     return "its code changed"
 
 
+def _damage(node: Node, catalog: CatalogProtocol) -> str:
+    """Return which output of a node is not whole any more, in words; empty where all are, as far as sizes tell."""
+    for name in node.outputs:
+        look = getattr(catalog.get(name), "damage", None)
+        damage = None if look is None else look()
+        if damage is not None:
+            return f"{name}: {damage}"
+    return ""
+
+
 def make_plan(pipeline: Pipeline, catalog: CatalogProtocol, *, reuse: bool = True) -> Plan:
     """Return which nodes of `pipeline` are fresh and which have to run, with the reason.
 
     A node's fingerprint covers its code (`code_fingerprint`), its parameter values, and the fingerprints of
     its inputs; those of inputs that `pipeline` makes itself are taken from the plan, those of others from
     the record beside the stored artefact. So a change re-makes everything downstream of it and nothing else.
-    A node without stored outputs always runs; one whose outputs nobody reads (`reads_only_if`, and the dataset
+    An artefact whose files are missing or of another size than when they were written has to be made again. A node
+    without stored outputs always runs; one whose outputs nobody reads (`reads_only_if`, and the dataset
     `may_be_missing`; `wanted_only_if`) is no part of the plan.
 
     Args:
@@ -167,7 +178,9 @@ def make_plan(pipeline: Pipeline, catalog: CatalogProtocol, *, reuse: bool = Tru
             and bool(records)
             and all(record is not None and record.fingerprint == made[name] for name, record in records.items())
         )
-        reason = "" if fresh else _why(node, records, parts, remade) if reuse else "re-use is off"
+        damage = _damage(node, catalog) if fresh and not is_given else ""
+        fresh = fresh and not damage
+        reason = "" if fresh else damage or (_why(node, records, parts, remade) if reuse else "re-use is off")
         if not fresh:
             remade.update(node.outputs)
         steps.append(

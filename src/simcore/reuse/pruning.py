@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from simcore.content import whole_versions
+from simcore.reuse.records import RECORD_NAME
 from simcore.reuse.state import size_of
 
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}\.\d{2}\.\d{2}\.\d{3}Z")
@@ -35,8 +37,8 @@ class Superfluous:
 def find_superfluous(root: Path, *, work: Path | None, keep: int, work_days: float) -> list[Superfluous]:
     """Return the versions that are older than the newest `keep` of their artefact, and work that was left long ago.
 
-    The newest version is the one that is loaded, so it is always kept. What a killed run needs to go on lies in `work`
-    and is kept for `work_days` after its last change.
+    The newest whole version is the one that is loaded, so it is always kept; those that were never finished go. What a
+    killed run needs to go on lies in `work` and is kept for `work_days` after its last change.
 
     Args:
         root: The data root.
@@ -52,9 +54,14 @@ def find_superfluous(root: Path, *, work: Path | None, keep: int, work_days: flo
     found = []
     stages = [path for path in sorted(root.iterdir()) if _STAGE.match(path.name)] if root.is_dir() else []
     for versions in (each for stage in stages for each in _versions(stage)):
-        for number, path in enumerate(versions[keep:], start=keep + 1):
-            reason = f"number {number} of {len(versions)} from the newest"
-            found.append(Superfluous(path, "version", reason, size_of(path)))
+        whole = whole_versions(versions[0].parent, records=[RECORD_NAME]) or [path.name for path in versions]
+        for number, path in enumerate(path for path in versions if path.name in whole):
+            if number >= keep:
+                reason = f"number {number + 1} of {len(whole)} from the newest"
+                found.append(Superfluous(path, "version", reason, size_of(path)))
+        for path in versions:
+            if path.name not in whole:
+                found.append(Superfluous(path, "version", "half made", size_of(path)))
     for stage in stages:
         for path in sorted(stage.rglob(f".*{_REMOVED}")):
             found.append(Superfluous(path, "version", "its removal was interrupted", size_of(path)))

@@ -7,7 +7,7 @@ from typing import Any
 
 from kedro.io.core import AbstractDataset, AbstractVersionedDataset, VersionNotFoundError
 
-from simcore.errors import ArtefactError
+from simcore.errors import ArtefactError, in_a_line
 from simcore.files import atomic_file
 
 RECORD_NAME = "made_from.json"
@@ -74,10 +74,13 @@ def load_record(path: Path) -> Record:
         ArtefactError: If it cannot be read.
     """
     try:
-        return Record(**json.loads(path.read_text(encoding="utf-8")))
+        record = Record(**json.loads(path.read_text(encoding="utf-8")))
+        if not all(isinstance(text, str) for text in (record.dataset, record.fingerprint, record.made_at)):
+            raise TypeError("`dataset`, `fingerprint` and `made_at` are texts")
+        return record
     except (ValueError, TypeError) as error:
         raise ArtefactError(
-            f"The record {path} cannot be read ({error}); remove it, and the artefact will be made again."
+            f"The record {path} cannot be read ({in_a_line(error)}); remove it, and the artefact will be made again."
         ) from error
 
 
@@ -94,8 +97,9 @@ def newest_records(root: Path) -> dict[str, dict[str, Any]]:
     """Return, by dataset name, the newest record below `root` as a dictionary, with `path` of its version folder."""
     newest: dict[str, dict[str, Any]] = {}
     for path in sorted(root.rglob(RECORD_NAME)):
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = vars(load_record(path))
         held = newest.get(record["dataset"])
-        if held is None or record["made_at"] > held["made_at"]:
+        # By the version's name, which goes up also where a clock went backwards.
+        if held is None or path.parent.name > Path(held["path"]).name:
             newest[record["dataset"]] = {**record, "path": str(path.parent)}
     return newest

@@ -10,18 +10,20 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
+from kedro.io.core import AbstractVersionedDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.runner import SequentialRunner
 from pluggy import PluginManager
 
+from simcore.files import remove_partial
 from simcore.parameters import RuntimeParameters, typed_parameter
 from simcore.reuse.locking import locked
 from simcore.reuse.plan import NOT_MADE, Plan, make_plan, output_fingerprint
 from simcore.reuse.records import Record, write_record
 from simcore.reuse.taking_over import set_look
 from simcore.reuse.twins import Twins
-from simcore.workspace import enter_work_directory, leave_work_directory
+from simcore.workspace import enter_work_directory, forget_work_directory, leave_work_directory
 
 LOGGER = logging.getLogger(__name__)
 _LIBRARIES = ("simcore", "kedro", "torch", "torchvision", "timm", "lightly", "pandas", "pyarrow", "numpy")
@@ -101,6 +103,18 @@ def _runtime(catalog: CatalogProtocol) -> RuntimeParameters | None:
     return value
 
 
+def _remove_partial(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Remove what killed runs have left half written of the artefacts of `pipeline`."""
+    for name in sorted(pipeline.all_outputs()):
+        dataset = catalog.get(name)
+        if isinstance(dataset, AbstractVersionedDataset):
+            place = Path(str(dataset._filepath))
+            for folder in [each for each in place.glob("*") if each.is_dir()] if dataset._version else [place.parent]:
+                remove_partial(folder)
+                if dataset._version and not any(folder.iterdir()):
+                    folder.rmdir()
+
+
 class ReuseRunner(SequentialRunner):
     """Runs the nodes whose artefacts do not match their recipe, one after the other, and skips the others.
 
@@ -138,10 +152,19 @@ class ReuseRunner(SequentialRunner):
         work_root: Path | None,
     ) -> None:
         reuse = runtime is None or runtime.reuse
+        if work_root is not None:  # this run holds the locks, so nobody else writes there
+            _remove_partial(pipeline, catalog)
         plan = make_plan(pipeline, catalog, reuse=reuse)
+        if work_root is not None:
+            for step in plan.steps:
+                if step.fresh:
+                    forget_work_directory(work_root, node=step.node, fingerprint=step.fingerprint)
         self._tell(plan)
         names = [step.node for step in plan.stale]
         stale = pipeline.filter(node_names=names) if names else Pipeline([])
+        planned = getattr(getattr(hook_manager, "hook", None), "after_plan_made", None)
+        if planned is not None:  # the project's own hook, beside Kedro's
+            planned(stale=stale, catalog=catalog)
         recorder = _Recorder(plan, catalog, run_id=run_id, work_root=work_root, reuse=reuse)
         if hook_manager is not None:
             hook_manager.register(recorder)

@@ -1,5 +1,6 @@
 """What of a data root holds: every artefact as fresh, stale or missing, with the reason."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,10 +36,15 @@ class State:
     bytes: int
 
 
-def list_states(pipeline: Pipeline, catalog: CatalogProtocol) -> list[State]:
+def list_states(pipeline: Pipeline, catalog: CatalogProtocol, *, digests: bool = False) -> list[State]:
     """Return the states of all stored outputs of `pipeline`, in running order.
 
     Costs what planning a run does: code and parameters are fingerprinted, sources looked at; no artefact is loaded.
+
+    Args:
+        pipeline: What makes the artefacts.
+        catalog: Where they are.
+        digests: Whether all their bytes are read and compared with what was written.
     """
     outputs = {node.name: [name for name in node.outputs if _is_stored(name, catalog)] for node in pipeline.nodes}
     found = []
@@ -48,13 +54,15 @@ def list_states(pipeline: Pipeline, catalog: CatalogProtocol) -> list[State]:
             assert dataset is not None
             record = read_record(dataset)
             place = record_path(dataset)
-            state = FRESH if step.fresh else MISSING if record is None else STALE
+            damage = getattr(dataset, "damage", None) if digests and record is not None else None
+            found_damage = None if damage is None else damage(digests_up_to=math.inf)
+            state = MISSING if record is None else STALE if found_damage or not step.fresh else FRESH
             found.append(
                 State(
                     dataset=name,
                     node=step.node,
                     state=state,
-                    reason=step.reason if state == STALE else "",
+                    reason=(found_damage or step.reason) if state == STALE else "",
                     made_at="" if record is None else record.made_at,
                     bytes=0 if place is None or record is None else size_of(place.parent),
                 )

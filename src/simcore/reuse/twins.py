@@ -65,7 +65,7 @@ class Twins:
 
     def _read(self, name: str, path: Path) -> Any:
         dataset: Any = self._catalog.get(name)
-        return dataset._read(path)
+        return dataset.read_at(path)
 
     def _made(self, name: str, wanted: str) -> dict[_Made, tuple[Path, Record]]:
         """Return the versions known by `wanted` that stand where the output `name` does, in any namespace."""

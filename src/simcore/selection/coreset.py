@@ -11,6 +11,7 @@ import torch
 from simcore.errors import InputError
 from simcore.selection.candidates import Candidates
 from simcore.selection.lists import CandidateLists, centroid_fingerprint
+from simcore.selection.passes import Sweep
 from simcore.selection.result import Certificate, Selection
 from simcore.selection.rounds import Peeler
 from simcore.selection.rules import Outcome, Truncate, apply_rules, budget_in_images, check_rules, rule_settings
@@ -37,6 +38,7 @@ def select_coreset(
     depth: int | None = None,
     block_rows: int | None = None,
     show_progress: bool = False,
+    sweeping: Callable[..., Sweep] = Sweep,
 ) -> Selection:
     """Return the coreset: round by round, every centroid takes its most similar image that no earlier round took.
 
@@ -67,6 +69,7 @@ def select_coreset(
         depth: length of the candidate lists; chosen from budget and k when None, deepened as needed.
         block_rows: rows scanned at a time; chosen by d and k when None.
         show_progress: show a bar for each pass.
+        sweeping: makes the passes; `simcore.cluster` has one that lets a cluster read the shards.
 
     Raises:
         InputError: the settings or the rows cannot be used, a stop rule has no positive reference, or an input that
@@ -91,7 +94,13 @@ def select_coreset(
         source = open_source(openset, keys=keys)
         expected = budget_in_images(budget, n_openset=source.n_rows, n_target=n_target)
         scanner = Scanner(
-            centroids, source, exclude=exclude, device=device, block_rows=block_rows, show_progress=show_progress
+            centroids,
+            source,
+            exclude=exclude,
+            device=device,
+            block_rows=block_rows,
+            show_progress=show_progress,
+            sweeping=sweeping,
         )
         pool = _ScannedPool(scanner, budget=expected, depth=depth)
     candidates = pool.candidates()

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simcore.errors import ArtefactError, InputError
+from simcore.errors import ArtefactError, InputError, reading
 from simcore.files import atomic_file
 from simcore.selection.candidates import Candidates
 from simcore.selection.rows import key_ranks, refuse_repeated
@@ -107,13 +107,17 @@ class CandidateLists:
         """Return the lists that `save` wrote.
 
         Raises:
-            ArtefactError: `path` holds something else.
+            ArtefactError: `path` holds something else, or is damaged.
         """
-        table = pq.read_table(path)
-        raw = (table.schema.metadata or {}).get(b"simcore")
-        if raw is None or "similarity" not in table.column_names:
-            raise ArtefactError(f"`{path}` holds no candidate lists; write them with `CandidateLists.save`.")
-        header = json.loads(raw)
+        with reading(path, advice="scan again, or bring back a whole copy"):
+            table = pq.read_table(path)
+            raw = (table.schema.metadata or {}).get(b"simcore")
+            if raw is None or "similarity" not in table.column_names:
+                raise ArtefactError(f"`{path}` holds no candidate lists; write them with `CandidateLists.save`.")
+            return cls._from_table(table, json.loads(raw))
+
+    @classmethod
+    def _from_table(cls, table: pa.Table, header: dict[str, Any]) -> "CandidateLists":
         shape = (header["n_centroids"], -1)
         positions = table.column("position").to_numpy().reshape(shape)
         key_positions = key_names = None

@@ -27,6 +27,18 @@ _MIN_PAIRS = 1 << 14
 _BLOCKS_A_TASK = 16
 
 
+def refuse_nothing(found: Candidates) -> None:
+    """Refuse lists of an open-set that has nothing to choose from.
+
+    Raises:
+        InputError: there is no image, or none that may be a candidate.
+    """
+    if found.n_rows == 0:
+        raise InputError("`openset` has 0 rows; give at least one image to choose from.")
+    if found.n_allowed == 0:
+        raise InputError(f"All {found.n_rows:,} images are excluded; leave at least one to choose from.")
+
+
 class Sweep:
     """Passes over one open-set with one set of centroids.
 
@@ -82,6 +94,18 @@ class Sweep:
             InputError: no image may be a candidate, or one has no direction.
         """
         self.passes += 1
+        found = self.collect(depths, floors, taken=taken)
+        refuse_nothing(found)
+        return found
+
+    def collect(self, depths: np.ndarray, floors: np.ndarray, *, taken: np.ndarray | None = None) -> Candidates:
+        """Return the lists of one read of the source; arguments as for `run`.
+
+        The source may be a part of an open-set, and none of its images allowed: then the lists are empty.
+
+        Raises:
+            InputError: an image has no direction.
+        """
         buffer = PairBuffer(
             depths, floors.copy(), ranks=self._source.ranks, limit=max(_MIN_PAIRS, int(1.25 * int(depths.sum())))
         )
@@ -98,10 +122,6 @@ class Sweep:
                     used = np.unique(offsets)
                     self._source.hold_keys(used + block.start, block.keys.take(pa.array(used)))
                 buffer.add(lengths, (offsets + block.start).astype(wide), scores)
-        if n_rows == 0:
-            raise InputError("`openset` has 0 rows; give at least one image to choose from.")
-        if n_allowed == 0:
-            raise InputError(f"All {n_rows:,} images are excluded; leave at least one to choose from.")
         starts, lengths, positions, scores = buffer.lists()
         return Candidates(starts, lengths, positions, scores, n_rows, n_allowed)
 

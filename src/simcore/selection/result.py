@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simcore.errors import ArtefactError, InputError
+from simcore.errors import ArtefactError, InputError, reading
 from simcore.files import atomic_file
 from simcore.selection.centroids import Target
 from simcore.selection.explaining import Explanation, nearest_targets
@@ -253,13 +253,21 @@ class Selection:
 
         Raises:
             InputError: a file is missing.
+            ArtefactError: a file is damaged.
         """
         directory = Path(directory)
         for name in ("coreset.parquet", "trace.parquet", "certificate.json"):
             if not (directory / name).is_file():
                 raise InputError(f"`{directory}` has no `{name}`; give a directory that `Selection.save` wrote.")
-        return cls.from_tables(
-            pq.read_table(directory / "coreset.parquet").to_pandas(),
-            pq.read_table(directory / "trace.parquet").to_pandas(),
-            json.loads((directory / "certificate.json").read_text()),
-        )
+        with reading(directory, advice="run the selection again, or bring back a whole copy"):
+            try:
+                found = cls.from_tables(
+                    pq.read_table(directory / "coreset.parquet").to_pandas(),
+                    pq.read_table(directory / "trace.parquet").to_pandas(),
+                    json.loads((directory / "certificate.json").read_text()),
+                )
+            except ArtefactError as error:  # what a table lacks, which does not know where it lies
+                raise ValueError(str(error)) from error
+            if len(found) and not 0 <= found.indices.min() <= found.indices.max() < found.certificate.n_openset:
+                raise ValueError(f"positions are not those of an open-set of {found.certificate.n_openset} images")
+            return found

@@ -1,6 +1,6 @@
 """The streaming scan: each centroid's best images from one read of the open-set, however large it is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ def unit_centroids(centroids: np.ndarray | torch.Tensor) -> torch.Tensor:
 class Scanner:
     """Gets candidate lists of one open-set for one set of centroids: decides how deep, and looks again when needed.
 
-    Arguments: see `scan`.
+    Arguments: see `scan`; and `sweeping`, which makes the passes, here or elsewhere.
 
     Attributes:
         source: the open-set.
@@ -99,13 +99,14 @@ class Scanner:
         device: str = "auto",
         block_rows: int | None = None,
         show_progress: bool = False,
+        sweeping: Callable[..., Sweep] = Sweep,
     ) -> None:
         rows = unit_centroids(centroids)
         self.n_centroids = len(rows)
         self.source = source
         self._fingerprint = centroid_fingerprint(rows.numpy())
         self._device = choose_device(device)
-        self._sweep = Sweep(
+        self._sweep = sweeping(
             grid_rows(rows).to(self._device),
             source,
             exclude=exclude,

@@ -1,14 +1,14 @@
 """Training state on disk: written beside and renamed, loaded without unpickling objects."""
 
 import logging
-import pickle
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from simcore.errors import ArtefactError, SimCoreError
+from simcore.errors import ArtefactError, SimCoreError, in_a_line
 from simcore.files import atomic_file
 
 logger = logging.getLogger(__name__)
@@ -69,10 +69,11 @@ class Checkpoints:
         paths = self.paths()
         for path in reversed(paths):
             try:
+                _check_sums(path)
                 content = torch.load(path, map_location="cpu", weights_only=True)
                 fingerprint, step, state = content["fingerprint"], content["step"], content["state"]
-            except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
-                logger.warning("Checkpoint %s cannot be read (%s); the one before it is used.", path, error)
+            except Exception as error:  # damaged bytes make PyTorch stumble anywhere
+                logger.warning("Checkpoint %s cannot be read (%s); the one before it is used.", path, in_a_line(error))
                 continue
             if fingerprint != self.fingerprint:
                 raise ArtefactError(
@@ -92,3 +93,11 @@ class Checkpoints:
 def remove_work(workdir: str | Path) -> None:
     """Remove the training state in `workdir`; call it once the artefact made from it is safely stored."""
     shutil.rmtree(workdir, ignore_errors=True)
+
+
+def _check_sums(path: Path) -> None:
+    """Refuse a file whose content is not that of its checksums, which PyTorch writes and does not look at."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise ArtefactError(f"{damaged} does not hold the bytes that were written")

@@ -2,6 +2,8 @@
 
 import inspect
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
@@ -11,7 +13,7 @@ from lightning_fabric.plugins.environments import TorchElasticEnvironment
 from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, distributed, nn
 
-from simcore.errors import InputError
+from simcore.errors import InputError, SimCoreError
 from simcore.training.settings import TrainingSettings
 
 T = TypeVar("T")
@@ -24,6 +26,8 @@ _NAMES = inspect.signature(nn.parallel.DistributedDataParallel).parameters
 _LOCAL_BUFFERS: dict[str, Any] = {
     "forward_sync_buffers" if "forward_sync_buffers" in _NAMES else "broadcast_buffers": False
 }
+# How gloo and NCCL speak of a process that has gone, or of the way to it.
+_LOST = ("Connection closed by peer", "Connection reset by peer", "Connection timed out", "Broken pipe", "NCCL")
 _PRECISION: dict[str, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
 
@@ -56,6 +60,25 @@ def joined_size() -> int | None:
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
         return int(os.environ["WORLD_SIZE"])
     return None
+
+
+@contextmanager
+def losses_told() -> Iterator[None]:
+    """Say in a sentence that a process of the group has gone; for groups whose launcher does not say so everywhere.
+
+    Raises:
+        SimCoreError: Where another process, or the network to it, went away while this one waited for it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(word in str(error) for word in _LOST):
+            raise
+        raise SimCoreError(
+            "Another process of the training group has gone, or the network to it has "
+            f"({str(error).splitlines()[0][:300]}). Start the same command on all machines again, and training goes "
+            "on from the last checkpoint."
+        ) from error
 
 
 def check_device(settings: TrainingSettings) -> None:

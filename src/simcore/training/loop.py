@@ -12,7 +12,7 @@ import torch
 from simcore.methods import Method
 from simcore.training.beside import Beside
 from simcore.training.data import Images, MakeDeviceViews, MakeViews
-from simcore.training.group import Group, check_device, joined_size
+from simcore.training.group import Group, check_device, joined_size, losses_told
 from simcore.training.launch import launch
 from simcore.training.refreshing import Refresh
 from simcore.training.renewal import Renewal
@@ -100,7 +100,10 @@ def pretrain(
     )
     if joined is None and settings.processes > 1:
         return _train_elsewhere(task, reporter)
-    return _train(reporter, task)
+    if joined is None:
+        return _train(reporter, task)
+    with losses_told():
+        return _train(reporter, task)
 
 
 def _train_elsewhere(task: Task, reporter: Reporter) -> TrainingResult:

@@ -180,16 +180,23 @@ def estimate_cost(*, n_images: int, settings: TrainingSettings, method: Method, 
         images_seen=images_seen,
         hours=hours,
         gpu_hours=None if speed.device in ("cpu", "mps") else hours * speed.processes,
-        disk_gib=_disk_bytes(method, settings) / 2**30,
+        disk_gib=sum(state_bytes(method, settings)) / 2**30,
     )
 
 
-def _disk_bytes(method: Method, settings: TrainingSettings) -> int:
-    """Return the bytes of the encoder and of the checkpoints kept, one more being written before the oldest goes."""
+def state_bytes(method: Method, settings: TrainingSettings) -> tuple[int, int]:
+    """Return the bytes of the encoder, and of the checkpoints kept while one more is written before the oldest goes.
+
+    Example:
+        >>> from simcore.backbones import create_backbone
+        >>> from simcore.methods import SimCLR
+        >>> state_bytes(SimCLR(create_backbone("resnet18")), TrainingSettings(steps=1, keep_checkpoints=1))
+        (44744608, 184154432)
+    """
     state = _bytes(method.state_dict().values())
     trained = _bytes(parameter for parameter in method.parameters() if parameter.requires_grad)
     checkpoint = state + _STATES[settings.optimiser] * trained
-    return (settings.keep_checkpoints + 1) * checkpoint + _bytes(method.encoder.state_dict().values())
+    return _bytes(method.encoder.state_dict().values()), (settings.keep_checkpoints + 1) * checkpoint
 
 
 def _bytes(tensors: Any) -> int:

@@ -15,6 +15,7 @@ from simcore.downstream.openset_semi_supervised import (
     Schedule,
     SelfTrainingRecipe,
     fit_openmatch,
+    fit_self_training,
     judge_openset_method,
     outlier_table,
 )
@@ -88,6 +89,16 @@ def test_a_killed_run_goes_on_to_the_same_weights(worlds, tmp_path, kill_at: int
     resumed = fit_openmatch(task, OPENMATCH, workdir=tmp_path / "killed")
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_another_method_is_another_run(worlds, tmp_path, caplog) -> None:
+    task, _ = worlds
+    with pytest.raises(KilledError):
+        fit_self_training(task, SELF_TRAINING, workdir=tmp_path / "work", reporter=Killer(3))
+    found = fit_openmatch(task, OPENMATCH, workdir=tmp_path / "work").state_dict()
+    assert "initial_weights, method" in caplog.text and "it is not resumed" in caplog.text
+    straight = fit_openmatch(task, OPENMATCH, workdir=tmp_path / "straight").state_dict()
+    assert all(torch.equal(value, found[name]) for name, value in straight.items())
 
 
 @pytest.mark.parametrize("protocol", ["clean", "published"])

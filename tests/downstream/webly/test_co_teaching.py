@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -26,6 +26,7 @@ def test_the_ramp() -> None:
 
 
 @given(st.lists(st.floats(0, 9, width=32), min_size=1, max_size=30), st.sampled_from([0.0, 0.1, 0.2, 0.4, 0.7, 0.95]))
+@settings(deadline=None)
 def test_the_smallest_are_chosen(losses, forget) -> None:
     places = smallest(torch.tensor(losses), forget=forget).tolist()
     exact = len(losses) - len(losses) * round(100 * forget) / 100

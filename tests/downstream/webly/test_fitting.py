@@ -145,6 +145,16 @@ def test_the_split_of_dividemix_is_that_of_its_last_weights(worlds, tmp_path) ->
     assert split["clean"].tolist() == (wanted > 0.2).tolist()
 
 
+def test_another_method_is_another_run(worlds, tmp_path, caplog) -> None:
+    task, _ = worlds
+    with pytest.raises(KilledError):
+        fit_webly(task, CO_TEACHING, workdir=tmp_path / "work", reporter=Killer(5))
+    found = fit_webly(task, PLAIN, workdir=tmp_path / "work").state_dict()
+    assert "initial_weights, method" in caplog.text and "it is not resumed" in caplog.text
+    straight = fit_webly(task, PLAIN, workdir=tmp_path / "straight").state_dict()
+    assert all(torch.equal(value, found[name]) for name, value in straight.items())
+
+
 def test_wrong_recipes(worlds, tmp_path) -> None:
     task, _ = worlds
     for recipe, sentence in (

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.mixture import GaussianMixture
 
@@ -47,6 +47,7 @@ def test_as_scikit_learn_from_a_start_of_its_own() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+@settings(deadline=None)
 def test_whatever_the_values(values) -> None:
     values = np.array(values)
     found = fit_mixture(values)

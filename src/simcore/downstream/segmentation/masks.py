@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from simcore.downstream.naming import name_images
-from simcore.errors import InputError
+from simcore.errors import InputError, in_a_line
 from simcore.images.encoded import Encoded, UnreadableError, map_images
 from simcore.images.verify import usable_workers
 from simcore.progress import progress
@@ -185,8 +185,8 @@ def read_masks(part: pd.DataFrame, *, show_progress: bool = False) -> Masks:
             values = _read_values(data)
         except (UnreadableError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise InputError(
-                f"The mask {row['mask']} of image '{row['key']}' cannot be read ({error}); unpack it again, or take "
-                "it out of the manifest."
+                f"The mask {row['mask']} of image '{row['key']}' cannot be read ({in_a_line(error)}); unpack it again, "
+                "or take it out of the manifest."
             ) from error
         return data, _count(values, row)
 

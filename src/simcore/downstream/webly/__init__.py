@@ -7,7 +7,7 @@ from simcore.downstream.webly.dividemix import DivideMix, prior_penalty, refine
 from simcore.downstream.webly.dividing import Divide
 from simcore.downstream.webly.fitting import WeblyTask, fit_webly, judge_webly_method, split_images
 from simcore.downstream.webly.mixture import Mixture, fit_mixture
-from simcore.downstream.webly.noise import plant_noise, read_labels
+from simcore.downstream.webly.noise import plant_noise
 from simcore.downstream.webly.recipes import WeblyRecipe
 from simcore.downstream.webly.registry import PLAIN, WEBLY_METHODS
 
@@ -29,7 +29,6 @@ __all__ = [
     "measure_agreement",
     "plant_noise",
     "prior_penalty",
-    "read_labels",
     "refine",
     "smallest",
     "split_images",

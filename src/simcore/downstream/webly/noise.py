@@ -1,21 +1,16 @@
-"""Wrong labels: planted ones, that are known, and labels from a file."""
+"""Wrong labels that are planted, and so are known."""
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal, get_args
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from simcore.errors import InputError
 from simcore.supervised import draw_share
 
 Noise = Literal["symmetric", "next"]
 
-_NAMES_SHOWN = 10
 _LEAST_CLASSES = 2
 
 
@@ -74,69 +69,3 @@ def _draw(seed: int, key: str, count: int) -> int:
     """Return a number below `count` that depends on seed and key alone."""
     digest = hashlib.blake2b(f"{seed}\0class\0{key}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % count
-
-
-def read_labels(path: str | Path, *, keys: Sequence[str], classes: Sequence[str]) -> pd.Series:
-    r"""Return the labels that a file gives, by key: some or all of those of `keys`.
-
-    Args:
-        path: CSV or Parquet with the columns `key` and `label`.
-        keys: Images that may be named.
-        classes: Classes that may be named.
-
-    Raises:
-        InputError: There is no such file, a column is missing, a label is empty, a key comes twice, or keys or classes
-            are unknown, which are listed.
-
-    Example:
-        >>> import tempfile
-        >>> file = Path(tempfile.mkdtemp()) / "labels.csv"
-        >>> _ = file.write_text("key,label\nb.png,dog\n")
-        >>> read_labels(file, keys=["a.png", "b.png"], classes=["cat", "dog"]).to_dict()
-        {'b.png': 'dog'}
-    """
-    path = Path(path)
-    frame = _read(path)
-    without = frame["label"].isna() | (frame["label"] == "")
-    if without.any():
-        raise InputError(f"{path} gives no label to '{frame['key'][without].iloc[0]}'; fill it in, or drop the line.")
-    repeated = frame["key"].duplicated()
-    if repeated.any():
-        raise InputError(f"{path} has key '{frame['key'][repeated].iloc[0]}' more than once; keep one line of each.")
-    for what, found, known, advice in (
-        ("keys", frame["key"], keys, "take keys from the training images of the manifest"),
-        ("classes", frame["label"].drop_duplicates(), classes, f"the classes are {_some(sorted(classes))}"),
-    ):
-        unknown = found[~found.isin(list(known))]
-        if len(unknown):
-            raise InputError(f"{path} has {len(unknown)} unknown {what}: {_some(unknown)}; {advice}.")
-    return frame.set_index("key")["label"]
-
-
-def _read(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise InputError(f"{path} is no file; give a .csv or .parquet with the columns `key` and `label`.")
-    ending = path.suffix.lower()
-    if ending not in (".csv", ".parquet"):
-        raise InputError(f"{path} ends in '{path.suffix}'; labels are read from .csv and .parquet.")
-    try:
-        if ending == ".csv":
-            text = pyarrow.csv.ConvertOptions(column_types={"key": pa.string(), "label": pa.string()})
-            table = pyarrow.csv.read_csv(path, convert_options=text)
-        else:
-            table = pq.read_table(path)
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as {ending} ({error}); write it again.") from error
-    missing = [name for name in ("key", "label") if name not in table.column_names]
-    if missing:
-        raise InputError(
-            f"{path} lacks the column {' and '.join(missing)}; it has {', '.join(table.column_names)} and needs `key` "
-            "and `label`."
-        )
-    return table.select(["key", "label"]).cast(pa.schema([("key", pa.string()), ("label", pa.string())])).to_pandas()
-
-
-def _some(names: Sequence[str] | pd.Series) -> str:
-    names = list(names)
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return ", ".join(f"'{name}'" for name in names[:_NAMES_SHOWN]) + more

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy.io
 
-from simcore.errors import InputError
+from simcore.errors import InputError, in_a_line
 
 
 def read_list(path: Path) -> list[str]:
@@ -28,7 +28,9 @@ def read_list(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path} is not a text file that can be read ({error}); unpack the archive again.") from error
+        raise InputError(
+            f"{path} is not a text file that can be read ({in_a_line(error)}); unpack the archive again."
+        ) from error
     return [line.strip() for line in lines if line.strip()]
 
 
@@ -64,7 +66,9 @@ def read_mat(path: Path) -> dict[str, Any]:
     try:
         return scipy.io.loadmat(path)
     except Exception as error:  # scipy raises what it stumbles over: ValueError, TypeError, KeyError, zlib.error
-        raise InputError(f"{path} is not a MATLAB file that can be read ({error}); download it again.") from error
+        raise InputError(
+            f"{path} is not a MATLAB file that can be read ({in_a_line(error)}); download it again."
+        ) from error
 
 
 def mat_variable(path: Path, name: str) -> np.ndarray:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from simcore.errors import InputError
+from simcore.errors import InputError, in_a_line
 from simcore.images.sources.official import advice, find_alone, find_root, outside, read_list
 from simcore.images.sources.pools import folder_frames, named_folders, train_split
 from simcore.images.sources.reader import Official, Reader, Request, Sign
@@ -122,7 +122,7 @@ def _read_annotations(folder: Path) -> dict[str, str]:
         try:
             name = ElementTree.parse(path).findtext("object/name")  # noqa: S314 (expat resolves no external entities)
         except ElementTree.ParseError as error:
-            raise InputError(f"{path} is not whole ({error}); unpack the annotations again.") from error
+            raise InputError(f"{path} is not whole ({in_a_line(error)}); unpack the annotations again.") from error
         if name:
             classes[path.stem] = name
     return classes

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv
 
-from simcore.errors import InputError
+from simcore.errors import InputError, in_a_line
 from simcore.images.manifest import MANIFEST_COLUMNS
 from simcore.images.packed_files import open_parquet
 from simcore.images.remote_bytes import open_binary
@@ -143,10 +143,10 @@ def _checked(place: str | Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        text = " ".join(str(error).split())[:300]
-        raise InputError(f"{place} cannot be read as a list ({text}); repair it, and save it as UTF-8.") from error
+        said = in_a_line(error)
+        raise InputError(f"{place} cannot be read as a list ({said}); repair it, and save it as UTF-8.") from error
     except OSError as error:
-        raise InputError(f"{place} cannot be read ({error}); check the path and your access.") from error
+        raise InputError(f"{place} cannot be read ({in_a_line(error)}); check the path and your access.") from error
 
 
 def _resolver(place: str | Path) -> Callable[[str], str]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from simcore.errors import InputError
+from simcore.errors import InputError, in_a_line
 from simcore.images.packed_files import (
     IMAGE_COLUMN,
     features,
@@ -74,7 +74,7 @@ def is_parquet(place: str | Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise InputError(f"{place} cannot be read ({error}); check the path and your access.") from error
+        raise InputError(f"{place} cannot be read ({in_a_line(error)}); check the path and your access.") from error
 
 
 def is_list(place: str | Path) -> bool:
@@ -171,7 +171,7 @@ def _opened(shard: Shard) -> Iterator[pq.ParquetFile]:
     except FileNotFoundError as error:
         raise InputError(f"{shard.path} does not exist; add it, or correct the path.") from error
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{shard.path} is not a whole Parquet file ({error}); pack it again.") from error
+        raise InputError(f"{shard.path} is not a whole Parquet file ({in_a_line(error)}); pack it again.") from error
 
 
 def _batches(layout: _Layout, columns: Sequence[str | None]) -> Iterator[pa.RecordBatch]:

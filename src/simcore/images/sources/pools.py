@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from simcore.errors import InputError
+from simcore.errors import InputError, in_a_line
 from simcore.images.sources import folder
 from simcore.images.sources.official import advice, optional_files
 from simcore.images.sources.reader import LISTING_ROWS, Reader, Request, listing_frame
@@ -133,7 +133,9 @@ def _read_batches(path: Path) -> Iterator[list[tuple[str, int]]]:
             while batch := [_parse(line, number, path) for number, line in islice(lines, LISTING_ROWS)]:
                 yield batch
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a text file that can be read ({error}); unpack the archive again.") from error
+        raise InputError(
+            f"{path} is not a text file that can be read ({in_a_line(error)}); unpack the archive again."
+        ) from error
 
 
 def _parse(line: str, number: int, path: Path) -> tuple[str, int]:

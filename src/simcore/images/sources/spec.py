@@ -181,4 +181,5 @@ def _name_of(path: str) -> str:
         return last.rpartition(".")[0] or last or "images"
     # By the name that was typed: a link is called as the link, and `.` as the folder it is.
     place = Path(os.path.abspath(path))  # noqa: PTH100 `absolute` keeps `..`
-    return (place.name if place.is_dir() else place.stem) or "images"
+    name = place.name if place.is_dir() else place.stem
+    return name if name.strip(".") else "images"  # a label stands before keys, where dots alone would be a folder

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-from simcore.errors import InputError
+from simcore.errors import InputError, in_a_line
 from simcore.images.remote_bytes import open_binary
 from simcore.images.sources.shards import last_name
 from simcore.source_text import is_url
@@ -59,7 +59,7 @@ def open_tar(path: str) -> Iterator[BinaryIO]:
         if not is_url(path) and not isinstance(error, OSError):
             raise
         # Each store has errors of its own.
-        raise InputError(f"{path} cannot be read ({error}); check the path and your access.") from error
+        raise InputError(f"{path} cannot be read ({in_a_line(error)}); check the path and your access.") from error
 
 
 def read_members(file: BinaryIO, *, path: str) -> Iterator[Member]:
@@ -81,7 +81,7 @@ def read_members(file: BinaryIO, *, path: str) -> Iterator[Member]:
     try:
         tar = tarfile.open(fileobj=file, mode="r:", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
     except _ERRORS as error:
-        raise InputError(f"{path} is no tar ({error}); fetch or pack it again.") from error
+        raise InputError(f"{path} is no tar ({in_a_line(error)}); fetch or pack it again.") from error
     damaged_at: int | None = None
     while True:
         try:

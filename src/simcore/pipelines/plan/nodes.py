@@ -2,11 +2,15 @@
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 
+from simcore.backbones import create_backbone, feature_dim
 from simcore.devices import choose_device
+from simcore.disk import Need, check_room, embedding_bytes, free_bytes, say_room
 from simcore.exporting.lists import read_list, resolve_list
 from simcore.images import ImageStore
 from simcore.parameters import (
@@ -105,7 +109,30 @@ def plan_costs(
             speed.steps,
         )
     LOGGER.info("What the trainings will cost:\n%s", format_plan(table))
+    _tell_disk(table, (train, pool), retrieval=retrieval, work=Path(runtime.work_dir), margin=plan.disk_margin)
     return table
+
+
+def _tell_disk(
+    table: pd.DataFrame,
+    manifests: tuple[pd.DataFrame, pd.DataFrame],
+    *,
+    retrieval: RetrievalParameters,
+    work: Path,
+    margin: float,
+) -> None:
+    """Say what the whole job would write in an empty data root, and warn where that is hardly there."""
+    needs = [Need("encoders and training states", round(table["disk_gib"].sum() * 2**30))]
+    if retrieval.encoder is None:
+        with torch.device("meta"):
+            dim = feature_dim(create_backbone(retrieval.backbone, image_size=224))
+        for words, frame in zip(("embeddings of X", "embeddings of the open-set"), manifests, strict=True):
+            length = float(frame["key"].str.len().mean())
+            needs.append(Need(words, embedding_bytes(len(frame), dim=dim, key_length=length)))
+    LOGGER.info("%s.", say_room(needs, folder=work.parent, free=free_bytes(work)))
+    warning = check_room(needs, folder=work.parent, margin=margin, stop=False)
+    if warning is not None:
+        LOGGER.warning("%s", warning)
 
 
 def _coreset_size(

@@ -2,6 +2,7 @@
 
 import logging
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -9,10 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simcore.audit import excluded_by_audit, excluded_by_list, nothing_excluded
+from simcore.cluster import Cluster
+from simcore.cluster.selecting import select_on_cluster
 from simcore.embeddings import Embeddings
 from simcore.errors import InputError
 from simcore.exporting.lists import read_list
-from simcore.parameters import AUDIT, PUBLISHED, ArmParameters, SelectionParameters
+from simcore.parameters import AUDIT, PUBLISHED, ArmParameters, RuntimeParameters, SelectionParameters
 from simcore.published.oracle import oracle_classes
 from simcore.reuse.reading import Condition, reads_only_if
 from simcore.selection import (
@@ -75,10 +78,14 @@ def _frame(selection: Selection, openset_embeddings: Embeddings) -> pd.DataFrame
 
 
 def pick_coreset(
-    centroids: Clustering, openset_embeddings: Embeddings, excluded: pd.DataFrame, selection: SelectionParameters
+    centroids: Clustering,
+    openset_embeddings: Embeddings,
+    excluded: pd.DataFrame,
+    selection: SelectionParameters,
+    runtime: RuntimeParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Return the coreset, its trace, its certificate and a table by centroid."""
-    picked = _select(centroids, openset_embeddings, excluded, selection)
+    picked = _select(centroids, openset_embeddings, excluded, selection, runtime)
     return _frame(picked, openset_embeddings), picked.trace, picked.certificate.to_dict(), picked.by_centroid()
 
 
@@ -95,11 +102,18 @@ def _rules(selection: SelectionParameters) -> dict[str, Any]:
 
 
 def _select(
-    centroids: Clustering, openset_embeddings: Embeddings, excluded: pd.DataFrame, selection: SelectionParameters
+    centroids: Clustering,
+    openset_embeddings: Embeddings,
+    excluded: pd.DataFrame,
+    selection: SelectionParameters,
+    runtime: RuntimeParameters,
 ) -> Selection:
     if selection.exclude not in (None, AUDIT):
         _refuse_unknown(excluded, openset_embeddings)
-    picked = select_coreset(
+    select = select_coreset
+    if runtime.engine == "ray":
+        select = partial(select_on_cluster, cluster=Cluster(**runtime.ray.model_dump()))
+    picked = select(
         centroids.centroids,
         openset_embeddings,
         **_rules(selection),
@@ -123,7 +137,11 @@ def _some(picked: Selection) -> Selection:
 
 
 def peel_rounds(
-    centroids: Clustering, openset_embeddings: Embeddings, excluded: pd.DataFrame, selection: SelectionParameters
+    centroids: Clustering,
+    openset_embeddings: Embeddings,
+    excluded: pd.DataFrame,
+    selection: SelectionParameters,
+    runtime: RuntimeParameters,
 ) -> Selection:
     """Return the rounds of a set of centroids as far as the cap of the published runs, or the budget, lets any arm go.
 
@@ -133,7 +151,7 @@ def peel_rounds(
     cap = IMAGES_PER_TARGET * n_target
     asked = budget_in_images(selection.budget, n_openset=len(openset_embeddings), n_target=n_target)
     whole = {"budget": max(cap, asked or 0), "tau": None, "truncate": None}
-    return _select(centroids, openset_embeddings, excluded, selection.model_copy(update=whole))
+    return _select(centroids, openset_embeddings, excluded, selection.model_copy(update=whole), runtime)
 
 
 def cut_coreset(
@@ -142,6 +160,7 @@ def cut_coreset(
     openset_embeddings: Embeddings,
     excluded: pd.DataFrame,
     selection: SelectionParameters,
+    runtime: RuntimeParameters,
     settings: ArmParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Return the coreset of an arm with centroids, a size or a threshold of its own, its trace and its certificate.
@@ -153,7 +172,7 @@ def cut_coreset(
         picked = _some(replay(rounds, **_rules(wanted), n_target=int(centroids.sizes.sum())))
     except TooFewRoundsError:
         LOGGER.info("More images are asked for than the rounds of these centroids have: the open-set is scanned again.")
-        picked = _select(centroids, openset_embeddings, excluded, wanted)
+        picked = _select(centroids, openset_embeddings, excluded, wanted, runtime)
     return _frame(picked, openset_embeddings), picked.trace, picked.certificate.to_dict()
 
 

@@ -52,7 +52,8 @@ def _peel(arms: Mapping[str, ArmParameters]) -> list[Node]:
                 name=f"cluster_{centroids}",
                 tags="cpu",
             )
-        rests = [of_variant(name, variant) for name in ("openset_embeddings", "excluded", "params:selection")]
+        names = ("openset_embeddings", "excluded", "params:selection", "params:runtime")
+        rests = [of_variant(name, variant) for name in names]
         nodes[rounds] = Node(peel_rounds, inputs=[centroids, *rests], outputs=rounds, name=f"peel_{rounds}", tags="cpu")
     return list(nodes.values())
 
@@ -97,7 +98,7 @@ def _pick(arm: str, settings: ArmParameters, *, only_shown: bool = False) -> lis
                 inputs=[
                     _of_centroids("rounds", settings),
                     _of_centroids("centroids", settings),
-                    *of("openset_embeddings", "excluded", "params:selection"),
+                    *of("openset_embeddings", "excluded", "params:selection", "params:runtime"),
                     own,
                 ],
                 outputs=[f"coreset_{arm}", f"trace_{arm}", f"certificate_{arm}"],
@@ -122,7 +123,7 @@ def create_pipeline(study: str | None = None) -> Pipeline:
         *create_exclusion().nodes,
         Node(
             pick_coreset,
-            inputs=["centroids", "openset_embeddings", "excluded", "params:selection"],
+            inputs=["centroids", "openset_embeddings", "excluded", "params:selection", "params:runtime"],
             outputs=[f"coreset_{SELECTED}", "trace", "certificate", "coreset_by_centroid"],
             name="pick_coreset",
             tags="cpu",

@@ -8,6 +8,7 @@ import pandas as pd
 
 from simcore.backbones import Encoder
 from simcore.downstream.judging import Setting
+from simcore.downstream.label_files import read_labels
 from simcore.downstream.webly import (
     WeblyRecipe,
     WeblyTask,
@@ -15,7 +16,6 @@ from simcore.downstream.webly import (
     match_classes,
     measure_agreement,
     plant_noise,
-    read_labels,
 )
 from simcore.errors import InputError
 from simcore.evaluation import headline_metrics
