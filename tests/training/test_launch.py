@@ -148,6 +148,44 @@ def group_lives(number):
     return True
 
 
+def wait_deaf(reporter, folder):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    (folder / str(os.getpid())).touch()
+    time.sleep(1000)
+
+
+DEAF = """
+import sys
+from pathlib import Path
+from simcore.training import SilentReporter
+from simcore.training.launch import launch
+from tests.training.test_launch import wait_deaf
+
+if __name__ == "__main__":
+    launch(wait_deaf, Path(sys.argv[1]), processes=2, reporter=SilentReporter())
+"""
+
+
+def test_processes_that_hear_no_signal_end_with_the_killed_launcher(tmp_path):
+    """As one does that waits for its partners inside a library."""
+    script = tmp_path / "deaf.py"
+    script.write_text(DEAF)
+    started = tmp_path / "started"
+    started.mkdir()
+    process = subprocess.Popen([sys.executable, str(script), str(started)], env=environment(), start_new_session=True)
+    deadline = time.monotonic() + 120
+    while len(list(started.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(list(started.iterdir())) == 2
+    process.kill()
+    process.wait()
+    assert group_lives(process.pid)
+    deadline = time.monotonic() + 60
+    while group_lives(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not group_lives(process.pid)
+
+
 @pytest.mark.long
 def test_ctrl_c_ends_all_processes(settings, tmp_path):
     """SIGINT to the whole group, as a terminal sends it: one traceback, no process left."""

@@ -103,6 +103,7 @@ def _enter(pipe: Connection, function: Callable[..., Any], *args: Any) -> Any:
     """Run `function` in a new process."""
     # Sent by a terminal, again by the launching process, and by Linux when that one is killed.
     signal.signal(signal.SIGINT, _interrupt_once)
+    threading.Thread(target=_end_with_launcher, daemon=True).start()
     rank = int(os.environ["RANK"])
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     reporter: Reporter = PipeReporter(pipe)
@@ -122,6 +123,15 @@ def _enter(pipe: Connection, function: Callable[..., Any], *args: Any) -> Any:
         message = f"Process {rank} of the training run failed: {type(error).__name__}: {error}"
         pipe.send(("failed", SimCoreError(message[:_LONGEST_MESSAGE])))
         raise
+
+
+def _end_with_launcher() -> None:
+    """End this process when its launcher is killed, also where it waits for partners and hears no signal."""
+    launcher = multiprocessing.parent_process()
+    assert launcher is not None
+    launcher.join()
+    time.sleep(_GRACE)
+    os._exit(1)
 
 
 def _interrupt_once(*_: object) -> None:
