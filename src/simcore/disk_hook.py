@@ -56,7 +56,7 @@ class DiskHook:
 
     def _check(self, catalog: CatalogProtocol) -> None:
         tree = self._tree
-        if tree is None or tree.plan.disk == "off":
+        if tree is None or tree.plan.disk == "ignore":
             return
         needs = self._find_needs(self._left, catalog, tree)
         root, work = Path(tree.prune.root), Path(tree.runtime.work_dir)

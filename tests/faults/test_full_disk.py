@@ -52,7 +52,7 @@ def test_a_job_goes_on_once_there_is_space(
         full = 0
         for place in (None, *PLACES):
             # The run's own look at the space would stop it before a write fails.
-            trial = Job(root, small_data, wrap=enter, **{"plan.disk": "off"})
+            trial = Job(root, small_data, wrap=enter, **{"plan.disk": "ignore"})
             trial.wait_past(place, 0.0, before=frozenset())
             filler = fill(disk)
             code = trial.wait()

@@ -14,5 +14,5 @@ class PlanParameters(Parameters):
 
     probe_steps: PositiveInt
     probe_batch_size: int = Field(ge=2)
-    disk: Literal["stop", "warn", "off"] = "stop"
+    disk: Literal["stop", "warn", "ignore"] = "stop"
     disk_margin: float = Field(default=0.1, ge=0)
