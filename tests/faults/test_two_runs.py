@@ -2,6 +2,9 @@
 
 import os
 import signal
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,24 @@ import pytest
 from tests.faults.jobs import Job, leftovers, results
 
 pytestmark = [pytest.mark.fault, pytest.mark.long]
+
+
+def hold(job: Job, *, database: Path) -> None:
+    """Stop a job, so that it cannot end before the other one has started, but not while it writes MLflow's database.
+
+    The other one has to open that before it is refused.
+    """
+    while job.is_running():
+        job.signal(signal.SIGSTOP)
+        with closing(sqlite3.connect(database, timeout=0)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                job.signal(signal.SIGCONT)
+                time.sleep(0.02)
+            else:
+                return
+    pytest.fail(f"the first job has ended: {job.said}")
 
 
 def test_the_second_is_refused_and_mixes_nothing(
@@ -19,9 +40,7 @@ def test_the_second_is_refused_and_mixes_nothing(
     points = ("ingest_target", "embed_target", "x.pretrain")
     for node in points:
         first.wait_past(node, 0.0, before=frozenset())
-        # Held where it is, so that it cannot end before the second one has started.
-        first.signal(signal.SIGSTOP)
-        assert first.is_running(), first.said
+        hold(first, database=next(root.glob("*.db")))
         second = Job(root, small_data, **{"clustering.seed": 9, "selection.tau": 0.5})
         assert second.wait() != 0 and not second.done, second.said
         assert f"process {first.pid} on {os.uname().nodename} since 20" in second.last_line, second.said

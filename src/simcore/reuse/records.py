@@ -44,16 +44,23 @@ class Record:
     taken_from: str = ""
 
 
-def record_path(dataset: AbstractDataset) -> Path | None:
-    """Return where the record of the version that would be loaded lies; None where nothing is stored."""
+def stored_path(dataset: AbstractDataset | None) -> Path | None:
+    """Return where the version that would be loaded lies; None where nothing is stored."""
     if not isinstance(dataset, AbstractVersionedDataset):
         return None
     try:
         path = Path(str(dataset._get_load_path()))
     except VersionNotFoundError:
         return None
-    if not path.exists():
+    return path if path.exists() else None
+
+
+def record_path(dataset: AbstractDataset) -> Path | None:
+    """Return where the record of the version that would be loaded lies; None where nothing is stored."""
+    path = stored_path(dataset)
+    if path is None:
         return None
+    assert isinstance(dataset, AbstractVersionedDataset)
     return path.parent / RECORD_NAME if dataset._version else path.with_name(f"{path.name}.{RECORD_NAME}")
 
 

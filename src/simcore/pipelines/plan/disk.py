@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 from kedro.io import CatalogProtocol
-from kedro.io.core import AbstractVersionedDataset, VersionNotFoundError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
@@ -22,6 +21,7 @@ from simcore.parameters import (
     typed_parameter,
 )
 from simcore.pipelines.recipe import Recipe
+from simcore.reuse.records import stored_path
 from simcore.training.planner import state_bytes
 
 _EMBEDDINGS, _ENCODERS, _RETRIEVAL = "_embeddings", "encoders_", "retrieval_encoder"
@@ -55,8 +55,8 @@ def find_needs(pipeline: Pipeline, catalog: CatalogProtocol, tree: ParameterTree
         manifest = next((name for name in node.inputs if "_manifest" in name), None)
         if manifest is None or manifest in waiting or not writes_much(node):
             continue
-        path = _stored(manifest, catalog)
-        size = _stored("image_size", catalog)
+        path = stored_path(catalog.get(manifest))
+        size = stored_path(catalog.get("image_size"))
         if path is None or size is None or "image_size" in waiting:
             continue
         for name in node.outputs:
@@ -66,17 +66,6 @@ def find_needs(pipeline: Pipeline, catalog: CatalogProtocol, tree: ParameterTree
             elif _is_encoders(name):
                 needs += _trained(name, node, catalog, tree)
     return needs
-
-
-def _stored(name: str, catalog: CatalogProtocol) -> Path | None:
-    dataset = catalog.get(name)
-    if not isinstance(dataset, AbstractVersionedDataset):
-        return None
-    try:
-        path = Path(str(dataset._get_load_path()))
-    except VersionNotFoundError:
-        return None
-    return path if path.exists() else None
 
 
 def _embeddings(name: str, manifest: Path, dim: int) -> Need:
@@ -105,7 +94,7 @@ def _dim(node: Node, pipeline: Pipeline, catalog: CatalogProtocol) -> int | None
         return None
     maker = next((other for other in pipeline.nodes if encoder in other.outputs), None)
     if maker is None:
-        path = _stored(encoder, catalog)
+        path = stored_path(catalog.get(encoder))
         return None if path is None else int(json.loads((path / "card.json").read_text())["dim"])
     settings = _training(maker, catalog)
     if settings is None or (isinstance(settings, RetrievalParameters) and settings.encoder is not None):
