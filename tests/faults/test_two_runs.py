@@ -38,15 +38,19 @@ def test_the_second_is_refused_and_mixes_nothing(
     root = memory_path / "two"
     first = Job(root, small_data)
     points = ("ingest_target", "embed_target", "x.pretrain")
-    for node in points:
-        first.wait_past(node, 0.0, before=frozenset())
-        hold(first, database=next(root.glob("*.db")))
-        second = Job(root, small_data, **{"clustering.seed": 9, "selection.tau": 0.5})
-        assert second.wait() != 0 and not second.done, second.said
-        assert f"process {first.pid} on {os.uname().nodename} since 20" in second.last_line, second.said
-        assert second.last_line.startswith("Error: Another run works on the same data root")
-        first.signal(signal.SIGCONT)
-    assert first.wait() == 0, first.said
+    try:
+        for node in points:
+            first.wait_past(node, 0.0, before=frozenset())
+            hold(first, database=next(root.glob("*.db")))
+            second = Job(root, small_data, **{"clustering.seed": 9, "selection.tau": 0.5})
+            assert second.wait() != 0 and not second.done, second.said
+            assert f"process {first.pid} on {os.uname().nodename} since 20" in second.last_line, second.said
+            assert second.last_line.startswith("Error: Another run works on the same data root")
+            first.signal(signal.SIGCONT)
+        assert first.wait() == 0, first.said
+    finally:
+        # Also where it is held.
+        first.kill()
     assert results(root) == results(reference[0])
     assert not leftovers(root)
     record_property("count", len(points))
