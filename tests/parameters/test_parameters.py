@@ -29,6 +29,7 @@ def test_every_environment_is_valid(env: str) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
+        ({"pretraining": {"method": ["byol"]}}, r"`pretraining.method` is \['byol'\], but should be a valid string"),
         ({"selection": {"tau": 1.5}}, r"`selection.tau` is 1.5, but should be less than or equal to 1"),
         ({"selection": {"tau": 0}}, r"`selection.tau` is 0, but should be greater than 0"),
         ({"selection": {"budget": 0}}, r"`selection.budget` is 0, but should be a positive number"),

@@ -47,8 +47,9 @@ def _mapping(value: Any, *, name: str) -> Mapping[str, Any]:
     return value
 
 
-def _preset(layer: Mapping[str, Any], method: str | None) -> Mapping[str, Any]:
-    if method is None:
+def _preset(layer: Mapping[str, Any], method: Any) -> Mapping[str, Any]:
+    # What is no name is refused later, with all other parameters.
+    if not isinstance(method, str):
         return {}
     return _mapping(_mapping(layer.get(PRESETS), name=PRESETS).get(method), name=f"{PRESETS}.{method}")
 

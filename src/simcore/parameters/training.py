@@ -87,8 +87,9 @@ class TrainingParameters(Parameters):
     @classmethod
     def _fill_block(cls, values: Any) -> Any:
         """Write the chosen method's defaults out, so that they count in fingerprints as given ones do."""
-        if isinstance(values, dict) and values.get("method") in _BLOCKS and values.get(values["method"]) is None:
-            return {**values, values["method"]: {}}
+        method = values.get("method") if isinstance(values, dict) else None
+        if isinstance(method, str) and method in _BLOCKS and values.get(method) is None:
+            return {**values, method: {}}
         return values
 
     @field_validator("method")
