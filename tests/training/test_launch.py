@@ -88,7 +88,7 @@ def test_a_process_that_dies_ends_all_and_the_run_goes_on_exactly(run, tmp_path)
 def fail(reporter, kind):
     reporter.log({"loss": 1.0}, step=1)
     if os.environ["RANK"] == "1":
-        time.sleep(60)
+        time.sleep(600)
     if kind == "known":
         raise NonFiniteError("The loss is nan at step 7.")
     raise ValueError("word " * 2000)
@@ -106,7 +106,7 @@ def test_an_error_of_one_process_is_that_of_the_launch(kind, error, text):
     with pytest.raises(error, match=text):
         launch(fail, kind, processes=2, reporter=recorder)
     assert recorder.rows == [{"step": 1, "loss": 1.0}]
-    assert time.monotonic() - began < 50
+    assert time.monotonic() - began < 300
     assert children() == set()
 
 

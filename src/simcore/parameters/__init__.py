@@ -230,7 +230,7 @@ def typed_parameter(name: str, value: Any) -> Any:
 
     Example:
         >>> typed_parameter("params:plan", {"probe_steps": 5, "probe_batch_size": 32})
-        PlanParameters(probe_steps=5, probe_batch_size=32)
+        PlanParameters(probe_steps=5, probe_batch_size=32, disk='stop', disk_margin=0.1)
         >>> typed_parameter("params:evaluation.knn", {"neighbours": [20]})
         KnnParameters(neighbours=(20,))
     """
