@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ class LayeredConfigLoader(OmegaConfigLoader):
     resolvers, merging, `--params`.
     """
 
+    _parameters: dict[str, Any] | None = None
+
     def layers(self) -> list[str]:
         """Return the environments of this run, `base` first.
 
@@ -51,7 +54,7 @@ class LayeredConfigLoader(OmegaConfigLoader):
                     check_yaml(file.read(), path=path)
         try:
             return dict(super()._read_dir_configs(conf_path, patterns, *args, **kwargs))
-        except (yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError) as error:
+        except (yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError, OSError) as error:
             raise InputError(f"The files of {conf_path} cannot be read ({in_a_line(error)}); correct them.") from error
 
     def _parent(self, env: str) -> str | None:
@@ -85,6 +88,14 @@ class LayeredConfigLoader(OmegaConfigLoader):
             ) from error
 
     def _merged(self, key: str) -> dict[str, Any]:
+        """Return the same; the parameters, which every hook asks for, are read from their files once."""
+        if key != "parameters" or key in self.data:
+            return self._read(key)
+        if self._parameters is None:
+            self._parameters = self._read(key)
+        return deepcopy(self._parameters)
+
+    def _read(self, key: str) -> dict[str, Any]:
         if key in self.data or key not in self.config_patterns:
             return super().__getitem__(key)
         layers = self.layers()

@@ -1,4 +1,6 @@
-"""One way to name a device."""
+"""One way to name a device, and to count what there is."""
+
+import os
 
 import torch
 
@@ -35,3 +37,9 @@ def choose_device(name: str | torch.device) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise InputError(f"`device` is {str(name)!r}, but PyTorch sees no Apple GPU here; use auto or cpu.")
     return device
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else (os.cpu_count() or 1)

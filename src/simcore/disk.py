@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simcore.errors import DiskError
+from simcore.files import existing_folder
 
 _GIB = 2**30
 
@@ -49,16 +50,12 @@ def total_bytes(needs: Sequence[Need]) -> int:
 
 def free_bytes(folder: Path) -> int:
     """Return the free space where `folder` is or will be; quotas are not seen."""
-    return shutil.disk_usage(_existing(folder)).free
-
-
-def _existing(folder: Path) -> Path:
-    return next(place for place in (folder, *folder.parents) if place.exists())
+    return shutil.disk_usage(existing_folder(folder)).free
 
 
 def same_disk(one: Path, other: Path) -> bool:
     """Return whether two folders, made yet or not, lie on one file system."""
-    return _existing(one).stat().st_dev == _existing(other).stat().st_dev
+    return existing_folder(one).stat().st_dev == existing_folder(other).stat().st_dev
 
 
 def folder_bytes(folder: Path) -> int:

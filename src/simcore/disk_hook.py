@@ -11,6 +11,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from simcore.disk import Need, check_room, folder_bytes, same_disk
+from simcore.hooks import raw_parameters
 from simcore.parameters import ParameterTree, check_parameters
 
 LOGGER = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class DiskHook:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Remember where the run writes, and what to do where that is too small."""
-        self._tree = check_parameters(dict(context.config_loader["parameters"]))
+        self._tree = check_parameters(raw_parameters(context))
         self._left, self._told = Pipeline([]), None
 
     @hook_impl

@@ -70,7 +70,7 @@ def _trouble(error: BaseException, place: Path) -> str | None:
     for words, trouble in _WORDS.items():
         if words in said:
             return trouble
-    if _TORCH.search(said) and shutil.disk_usage(_existing(place)).free < _NO_SPACE:
+    if _TORCH.search(said) and shutil.disk_usage(existing_folder(place)).free < _NO_SPACE:
         return _FULL
     return None
 
@@ -88,7 +88,7 @@ def _sentence(trouble: str, place: Path) -> str:
         )
     if trouble == _BROKEN:
         return f"The disk reports an error at {place}; look at the system's log, and copy what is left to another one."
-    disk = _existing(place)
+    disk = existing_folder(place)
     while not disk.is_mount():
         disk = disk.parent
     usage = shutil.disk_usage(disk)
@@ -99,7 +99,7 @@ def _sentence(trouble: str, place: Path) -> str:
     )
 
 
-def _existing(path: Path) -> Path:
+def existing_folder(path: Path) -> Path:
     """Return the nearest folder above `path` that is there."""
     path = path.absolute()
     while not path.is_dir():

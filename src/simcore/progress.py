@@ -9,8 +9,10 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 
-def progress(iterable: Iterable[T], *, description: str, total: int | None = None, unit: str = "it") -> tqdm:
-    """Return `iterable` wrapped in a progress bar on standard error.
+def progress(
+    iterable: Iterable[T], *, description: str, total: int | None = None, unit: str = "it", shown: bool = True
+) -> tqdm:
+    """Return `iterable` wrapped in a progress bar on standard error, an unseen one unless `shown`.
 
     On a terminal the bar moves ten times a second; in a log file it leaves a line every 30 seconds.
 
@@ -27,4 +29,5 @@ def progress(iterable: Iterable[T], *, description: str, total: int | None = Non
         mininterval=0.1 if live else 30.0,
         dynamic_ncols=live,
         leave=not live,
+        disable=not shown,
     )

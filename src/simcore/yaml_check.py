@@ -41,7 +41,8 @@ def check_yaml(data: bytes, *, path: str) -> None:
     end where the nesting is deep: both are seen here in the stream of events, in time linear in the file.
 
     Raises:
-        InputError: it is no UTF-8 or no YAML, a mapping has a key twice, or it is too large or too deep.
+        InputError: it is no UTF-8 or no YAML, holds a list or one value, a mapping has a key twice, or it is too large
+            or too deep.
 
     Example:
         >>> check_yaml(b"tau: 0.9\ntau: 0.8\n", path="parameters.yml")
@@ -58,6 +59,9 @@ def _check(events: Iterator[yaml.Event], *, path: str) -> None:
     sizes: dict[str, int] = {}
     stack = [_Open(None, None)]
     for event in events:
+        if len(stack) == 1 and _is_no_mapping(event):
+            kind = "a list" if isinstance(event, yaml.SequenceStartEvent) else "one value"
+            raise InputError(f"{path} holds {kind}; the files in conf/ hold names with their values.")
         if isinstance(event, yaml.CollectionStartEvent):
             _count(stack, 0, path=path)
             stack.append(_Open(event.anchor, set() if isinstance(event, yaml.MappingStartEvent) else None))
@@ -82,6 +86,12 @@ def _check(events: Iterator[yaml.Event], *, path: str) -> None:
             if event.anchor is not None:
                 sizes[event.anchor] = 1
             _count(stack, 1, path=path)
+
+
+def _is_no_mapping(event: yaml.Event) -> bool:
+    if isinstance(event, yaml.ScalarEvent):
+        return event.value not in ("", "~", "null")
+    return isinstance(event, yaml.SequenceStartEvent)
 
 
 def _count(stack: list[_Open], values: int, *, path: str) -> None:

@@ -11,7 +11,7 @@ from simcore.cluster import Cluster
 from simcore.cluster.selecting import ClusterSweep, parts_of, select_on_cluster
 from simcore.embeddings import Embeddings, EmbeddingWriter, open_embeddings, write_embeddings
 from simcore.errors import ArtefactError, InputError
-from simcore.selection import Selection, StopRule, joining, passes, scanning, select_coreset
+from simcore.selection import Selection, StopRule, candidates, scanning, select_coreset
 from tests.cluster.worlds import cluster_here
 
 ONE = Cluster(threads=1)
@@ -66,8 +66,7 @@ def test_picks_are_those_of_a_local_run(openset, centroids, settings: dict, room
 def test_picks_are_the_same_where_a_sample_says_how_deep(openset, centroids, monkeypatch) -> None:
     """A forecast gives floors: parts may have no image above them, and lists that were never cut."""
     monkeypatch.setattr(scanning, "sample_size", lambda n_centroids, n_rows: 100)
-    monkeypatch.setattr(passes, "_MIN_PAIRS", 1)
-    monkeypatch.setattr(joining, "_MIN_PAIRS", 1)
+    monkeypatch.setattr(candidates, "_MIN_PAIRS", 1)
     for budget in (5, 40, 300):
         local = select_coreset(centroids, openset, budget=budget, device="cpu")
         with cluster_here() as here:

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -108,6 +109,23 @@ def test_shards_of_other_writers_read_the_same(tmp_path, rows, layout, nullable)
     pq.write_table(table.cast(pa.schema(fields, metadata=table.schema.metadata)), path, **layout)
     assert (open_embeddings(tmp_path / "e").to_numpy() == rows).all()
     assert (open_embeddings(tmp_path / "e").take(np.array([3, 44, 3])) == rows[[3, 44, 3]]).all()
+
+
+@pytest.mark.parametrize("column", ["key", "embedding"])
+def test_rows_that_lack_a_value_are_refused(tmp_path, rows, column):
+    write_embeddings(tmp_path / "e", KEYS, rows)
+    path = tmp_path / "e" / "part-00000.parquet"
+    table = pq.read_table(path)
+    fields = [pa.field(field.name, field.type, nullable=True) for field in table.schema]
+    values = {name: table.column(name).combine_chunks() for name in table.column_names}
+    values[column] = pc.if_else(pa.array([number != 3 for number in range(len(table))]), values[column], None)
+    pq.write_table(pa.table(values, schema=pa.schema(fields, metadata=table.schema.metadata)), path)
+    found = open_embeddings(tmp_path / "e")
+    held = len(table) - 1
+    with pytest.raises(ArtefactError, match=f"part-00000.parquet cannot be read .it holds {held} {column}s for"):
+        list(found.blocks())
+    with pytest.raises(ArtefactError, match=f"it holds {held} {column}s for"):
+        found.keys() if column == "key" else found.take(np.array([3]))
 
 
 def test_large_rows_are_cut_into_row_groups(tmp_path):

@@ -120,3 +120,11 @@ def test_what_is_no_list(name: str, content: bytes, sentence: str, tmp_path: Pat
 def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nothing\.txt is no file"):
         read_list(tmp_path / "nothing.txt")
+
+
+def test_text_that_is_no_utf_8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "picks.parquet"
+    raw = pa.array([b"\xff\xffrd.png"], type=pa.binary())
+    pq.write_table(pa.table({"key": pa.StringArray.from_buffers(1, *raw.buffers()[1:])}), path)
+    with pytest.raises(InputError, match=r"picks.parquet cannot be read as .parquet \(Invalid.*UTF8"):
+        read_list(path)

@@ -145,7 +145,7 @@ def _laughs(levels: int, width: int) -> str:
     ("text", "words"),
     [
         (_laughs(9, 9), "more than 200,000 values once its aliases are written out"),
-        ("[" * 100_000, f"nests more than {MOST_NESTED} levels"),
+        ("a: " + "[" * 100_000, f"nests more than {MOST_NESTED} levels"),
         ("a: " + "{a: " * 5000, f"nests more than {MOST_NESTED} levels"),
         ("a: &a [*a]", "before it is whole"),
         ("a: *nowhere", "before it is whole"),
@@ -153,6 +153,9 @@ def _laughs(levels: int, width: int) -> str:
         ("a: {b: 1, b: 2}", "the key `b` twice in line 1"),
         ("a:\n\t- b", "is not a YAML file that can be read"),
         ("a: \0", "is not a YAML file that can be read"),
+        ("[]", "holds a list"),
+        ("- tau: 1", "holds a list"),
+        ("0.9", "holds one value"),
     ],
 )
 def test_yaml_that_would_not_end_is_refused(text: str, words: str) -> None:

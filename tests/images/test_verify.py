@@ -57,8 +57,9 @@ def test_workers_do_not_change_the_answer(plant) -> None:
 def test_files_that_are_gone_or_locked_are_unusable_images(plant, verify: str) -> None:
     root = plant("a.png")
     (root / "folder.png").mkdir()
-    uris = [str(root / name) for name in ("a.png", "gone.png", "folder.png")]
+    uris = [str(root / name) for name in ("a.png", "gone.png", "folder.png", "a\0.png")]
     found = measure_images(uris, verify=verify)["reason"]
-    assert found.isna().tolist() == [True, False, False]
+    assert found.isna().tolist() == [True, False, False, False]
     assert found[1] == "the file does not exist"
     assert "directory" in found[2]
+    assert "NUL byte" in found[3]

@@ -99,3 +99,18 @@ def test_wrong_studies_and_variants_are_refused_in_one_sentence(typed: dict, sen
     with pytest.raises(InputError) as caught:
         tree_of(**typed)
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"epochs": 3}, "Wrong parameters: unknown parameter `pretraining.epochs`; "),
+        ({"method": []}, "Wrong parameters: parameter `pretraining.method` is [], but should be a valid string."),
+        ({"method": {}}, "Wrong parameters: parameter `pretraining.method` is {}, but should be a valid string."),
+    ],
+)
+def test_what_is_wrong_in_every_variant_is_told_once(wrong: dict, sentence: str) -> None:
+    with pytest.raises(InputError) as caught:
+        tree_of(pretraining=wrong)
+    assert str(caught.value).startswith(sentence)
+    assert "variants." not in str(caught.value)

@@ -99,7 +99,8 @@ def test_a_coarse_look_changes_no_pick(pool, half, sizes, budget, scale):
     similarities_ = exact_similarities(centroids, openset.astype(np.float32))
     with (
         coarse(True),
-        mock.patch.multiple("simcore.selection.passes", _BLOCKS_A_TASK=1, _MIN_PAIRS=1),
+        mock.patch("simcore.selection.passes._BLOCKS_A_TASK", 1),
+        mock.patch("simcore.selection.candidates._MIN_PAIRS", 1),
         mock.patch("simcore.selection.bounding._COARSE_SHARE", 2.0),
     ):
         got = select_coreset(centroids, openset, depth=depth, block_rows=block_rows, budget=budget)

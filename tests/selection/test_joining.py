@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcore.selection import joining, passes, scan
+from simcore.selection import candidates, scan
 from simcore.selection.candidates import Candidates
 from simcore.selection.joining import Joiner
 from simcore.selection.passes import Sweep
@@ -22,8 +22,7 @@ from tests.selection.worlds import pools
 def buffers(request: pytest.FixtureRequest) -> Iterator[None]:
     """Cut lists as soon as they are longer than wanted, as large open-sets do, or never."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (passes, joining):
-            patch.setattr(module, "_MIN_PAIRS", request.param)
+        patch.setattr(candidates, "_MIN_PAIRS", request.param)
         yield
 
 

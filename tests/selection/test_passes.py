@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from unittest import mock
 
 import numpy as np
@@ -12,9 +14,14 @@ from .oracle import coreset, exact_similarities, published
 from .worlds import pools
 
 
-def busy():
+@contextmanager
+def busy() -> Iterator[None]:
     """Let small inputs go the way of large ones: one block a task, lists cut as soon as they are full."""
-    return mock.patch.multiple("simcore.selection.passes", _BLOCKS_A_TASK=1, _MIN_PAIRS=1)
+    with (
+        mock.patch("simcore.selection.passes._BLOCKS_A_TASK", 1),
+        mock.patch("simcore.selection.candidates._MIN_PAIRS", 1),
+    ):
+        yield
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -63,7 +70,7 @@ def test_memory_does_not_grow_with_the_open_set():
     peaks = []
     for n_blocks in (20, 200):
         tracemalloc.start()
-        with mock.patch("simcore.selection.passes._MIN_PAIRS", 1000):
+        with mock.patch("simcore.selection.candidates._MIN_PAIRS", 1000):
             scan(centroids, stream(n_blocks), depth=50)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()

@@ -127,6 +127,18 @@ def test_missing_files_and_columns_are_named(run, tmp_path):
         Selection.from_tables(run.coreset_frame().drop(columns="round"), run.trace, run.certificate)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"stopped_by": None}, "stopped_by"), ({"passes": "3"}, "passes"), ({"more": 1}, "more"), ({"exact": 1}, "exact")],
+)
+def test_a_certificate_that_says_something_else_is_refused(run, tmp_path, change, words):
+    run.save(tmp_path)
+    told = json.loads((tmp_path / "certificate.json").read_text())
+    (tmp_path / "certificate.json").write_text(json.dumps(told | change))
+    with pytest.raises(ArtefactError, match=f"cannot be read .1 validation error for Certificate {words} "):
+        Selection.load(tmp_path)
+
+
 def test_fingerprints_tell_inputs_apart(rng, tmp_path):
     openset, centroids = rng.normal(size=(20, 3)), rng.normal(size=(2, 3))
     keys = [f"{i:02d}" for i in range(20)]

@@ -1,7 +1,5 @@
 """Near duplicates by embeddings: pairs of images that an encoder can hardly tell apart."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 import torch
@@ -52,11 +50,9 @@ def find_similar(
         raise InputError("An embedding is all zeros and has no direction; embed its image again.")
     rows_a_block = max(1, _PRODUCTS // max(len(known), left.dim))
     floor = cosine - fast_margin(left.dim)
-    blocks: Iterable[tuple[object, np.ndarray]] = left.arrow_blocks(rows=rows_a_block, with_keys=False)
-    if show_progress:
-        blocks = progress(blocks, description="compare embeddings", unit="block")
+    blocks = left.arrow_blocks(rows=rows_a_block, with_keys=False)
     start, kept = 0, []
-    for _, values in blocks:
+    for _, values in progress(blocks, description="compare embeddings", unit="block", shown=show_progress):
         rows = torch.from_numpy(values.astype(np.float32))
         products = torch.nn.functional.normalize(rows, dim=1) @ units.T
         i, j = torch.nonzero(products >= floor, as_tuple=True)

@@ -20,6 +20,7 @@ from simcore.images.decode import decode_compact
 from simcore.images.encoded import Encoded, UnreadableError, map_images
 from simcore.images.verify import usable_workers
 from simcore.progress import progress
+from simcore.tables import read_table
 
 DIGEST_BYTES = 16
 _VERSION = 1
@@ -108,7 +109,7 @@ class Hashes:
         found = [np.empty(0, dtype=np.int64)]
         for block in self.blocks():
             with reading(block.path, advice=_AGAIN):
-                known = pq.read_table(block.path, columns=["key"])["key"]
+                known = read_table(block.path, columns=["key"])["key"]
             found.append(block.start + np.flatnonzero(pc.is_in(known, value_set=wanted).to_numpy()))
         return np.concatenate(found)
 
@@ -148,7 +149,7 @@ class HashBlock:
             return self._column(name)
 
     def _column(self, name: str) -> np.ndarray:
-        column = pq.read_table(self.path, columns=[name])[name].combine_chunks()
+        column = read_table(self.path, columns=[name])[name].combine_chunks()
         if not pa.types.is_fixed_size_binary(column.type):
             return column.to_numpy(zero_copy_only=False)
         width = column.type.byte_width
@@ -219,20 +220,13 @@ def hash_images(
         if (pq.read_metadata(part).metadata or {}).get(_HEADER) != header:
             raise InputError(f"`{directory}` holds hashes of other images or parts of another size; remove it.")
     done = min(len(existing_shards(directory)) * rows_per_part, len(manifest))
-    bar = progress((), description="hash images", total=len(manifest), unit="image") if show_progress else None
-    try:
-        if bar is not None:
-            bar.update(done)
+    with progress((), description="hash images", total=len(manifest), unit="image", shown=show_progress) as bar:
+        bar.update(done)
         for start in range(done, len(manifest), rows_per_part):
             rows = manifest.iloc[start : start + rows_per_part]
             with atomic_file(directory / shard_name(start // rows_per_part)) as partial:
-                table = _hash_part(
-                    rows, workers=usable_workers(workers), on_image=(lambda _: None) if bar is None else bar.update
-                )
+                table = _hash_part(rows, workers=usable_workers(workers), on_image=bar.update)
                 pq.write_table(table.replace_schema_metadata({_HEADER: header}), partial, compression="zstd")
-    finally:
-        if bar is not None:
-            bar.close()
     return Hashes(directory)
 
 

@@ -85,10 +85,7 @@ def _blocks(
     left: Hashes, rows: np.ndarray | None, *, description: str, show_progress: bool
 ) -> Iterable[tuple[HashBlock, np.ndarray]]:
     """Yield the parts of a pool with the offsets of the images that are asked for; parts without any are left out."""
-    blocks: Iterable[HashBlock] = left.blocks()
-    if show_progress:
-        blocks = progress(list(blocks), description=description, unit="part")
-    for block in blocks:
+    for block in progress(list(left.blocks()), description=description, unit="part", shown=show_progress):
         if rows is None:
             yield block, np.arange(len(block))
             continue

@@ -12,7 +12,9 @@ from typing import Any
 
 import torch
 
+from simcore.devices import usable_cores
 from simcore.errors import InputError, in_a_line
+from simcore.quiet import only
 
 # Shards go to the disk and lists are small; Ray would take a third of the memory.
 _OBJECT_STORE_BYTES = 2**30
@@ -84,7 +86,7 @@ def connected(cluster: Cluster) -> Iterator[Any]:
             return
         handler = signal.getsignal(signal.SIGTERM)
         try:
-            with _quiet_log():
+            with only(logging.ERROR, "ray"):
                 _start(ray, cluster)
             yield ray
         finally:
@@ -123,24 +125,6 @@ def _knock(address: str) -> None:
         raise ValueError("it should be auto or host:port")
     with socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE_SECONDS):
         pass
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else (os.cpu_count() or 1)
-
-
-@contextmanager
-def _quiet_log() -> Iterator[None]:
-    """Keep Ray's words about itself to errors."""
-    logger = logging.getLogger("ray")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import json
 import math
 import shutil
-import socket
 import uuid
 from collections.abc import Mapping
 from functools import partial
@@ -14,12 +13,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from tqdm import tqdm
 
 from simcore.backbones import Encoder
 from simcore.backbones.encoder import library_versions
 from simcore.cluster.connecting import Cluster, connected, has_gpus
-from simcore.cluster.mapping import map_on_cluster
+from simcore.cluster.mapping import check_seen, map_on_cluster, this_machine
 from simcore.embeddings import Embeddings, open_embeddings
 from simcore.embeddings.extraction import check_batch_size, embed_shard, extraction_metadata
 from simcore.embeddings.shards import SHARD_PATTERN, UNFINISHED, check_header, embedding_schema, shard_name
@@ -105,12 +103,7 @@ def embed_on_cluster(
                     batch_size=batch_size,
                     rows_per_shard=rows_per_shard,
                 )
-                shown = (
-                    progress((), description="embed", total=len(manifest), unit="image")
-                    if show_progress
-                    else tqdm(disable=True)
-                )
-                with shown as bar:
+                with progress((), description="embed", total=len(manifest), unit="image", shown=show_progress) as bar:
                     bar.update(len(manifest) - sum(shard_rows[number] for number in missing))
                     units = ({"number": number} for number in missing)
                     for receipt in map_on_cluster(make, units, columns=_RECEIPT, cluster=cluster, gpus=gpus):
@@ -170,18 +163,13 @@ class EmbedShards:
     def __init__(
         self, job: Path, *, schema: pa.Schema, cache_gib: float, device: str, workers: int, **settings: Any
     ) -> None:
-        if not job.is_dir():
-            raise InputError(
-                f"Machine `{socket.gethostname()}` of the cluster does not see `{job.parent}`; mount the data root on "
-                "every machine under the same path, or set runtime.engine=local."
-            )
+        check_seen(job, name=job.parent)
         # Other libraries may give other bits, under the versions of the process that asked.
         wanted, here = json.loads(schema.metadata[b"simcore"])["versions"], library_versions()
         differing = [f"{name} {here[name]} instead of {wanted[name]}" for name in wanted if here[name] != wanted[name]]
         if differing:
             raise InputError(
-                f"Machine `{socket.gethostname()}` of the cluster has {', '.join(differing)}; install the same "
-                "versions on every machine."
+                f"{this_machine()} has {', '.join(differing)}; install the same versions on every machine."
             )
         self._directory, self._schema = job.parent, schema
         self._cache_gib, self._workers, self._settings = cache_gib, workers, settings

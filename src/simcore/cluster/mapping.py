@@ -5,6 +5,7 @@ import socket
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -12,7 +13,8 @@ import torch
 
 from simcore import errors
 from simcore.cluster.connecting import Cluster, load_ray, room_for_workers
-from simcore.errors import DiskError, SimCoreError, in_a_line
+from simcore.errors import DiskError, InputError, SimCoreError, in_a_line
+from simcore.quiet import only
 
 _ERROR = {"error": pa.string(), "sentence": pa.string(), "trace": pa.string()}
 
@@ -23,6 +25,28 @@ class Work(Protocol):
     def __call__(self, unit: Mapping[str, Any]) -> dict[str, Any]:
         """Return what came of a unit, a value for each column."""
         ...
+
+
+def check_seen(directory: Path, *, name: Path | None = None) -> None:
+    """Check that this machine sees a folder of the data root.
+
+    Args:
+        directory: What is looked for.
+        name: What is named instead, where `directory` itself says nothing to people.
+
+    Raises:
+        InputError: It does not.
+    """
+    if not directory.is_dir():
+        raise InputError(
+            f"{this_machine()} does not see `{name or directory}`; mount the data root on every machine under the same "
+            "path, or set runtime.engine=local."
+        )
+
+
+def this_machine() -> str:
+    """Return what a worker calls its machine."""
+    return f"Machine `{socket.gethostname()}` of the cluster"
 
 
 class Worker:
@@ -147,12 +171,9 @@ def _quiet_data(ray: Any) -> Iterator[None]:
     own = context.copy()
     own.enable_progress_bars = False
     own.print_on_execution_start = False
-    logger = logging.getLogger("ray.data")
-    level = logger.level
     ray.data.DataContext._set_current(own)
-    logger.setLevel(logging.ERROR)
     try:
-        yield
+        with only(logging.ERROR, "ray.data"):
+            yield
     finally:
-        logger.setLevel(level)
         ray.data.DataContext._set_current(context)

@@ -1,6 +1,5 @@
 """The coreset of embeddings whose shards the workers of a cluster scan: pick for pick that of a local run."""
 
-import socket
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import pairwise
@@ -10,10 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-from tqdm import tqdm
 
 from simcore.cluster.connecting import Cluster, connected, load_ray, room_for_workers
-from simcore.cluster.mapping import map_on_cluster
+from simcore.cluster.mapping import check_seen, map_on_cluster, this_machine
 from simcore.embeddings import Embeddings
 from simcore.embeddings.shards import shard_name
 from simcore.errors import ArtefactError, InputError
@@ -111,14 +109,12 @@ class ClusterSweep(Sweep):
             floors=floors,
             taken=taken,
         )
-        shown = (
-            progress((), description=f"scan {self.passes}", total=self._source.n_rows, unit="image")
-            if self._show_progress
-            else tqdm(disable=True)
-        )
         n_parts = _PARTS_EACH * room_for_workers(load_ray(), self._cluster)
         units = parts_of(self._embeddings.shard_rows, n_parts=n_parts)
-        with shown as bar:
+        shown = self._show_progress
+        with progress(
+            (), description=f"scan {self.passes}", total=self._source.n_rows, unit="image", shown=shown
+        ) as bar:
             for answer in map_on_cluster(make, units, columns=_LISTS, cluster=self._cluster):
                 start, found = _read(answer)
                 joiner.add(found, start=start)
@@ -168,12 +164,7 @@ class ScanShards:
         floors: np.ndarray,
         taken: np.ndarray | None,
     ) -> None:
-        self._name = f"Machine `{socket.gethostname()}` of the cluster"
-        if not directory.is_dir():
-            raise InputError(
-                f"{self._name} does not see `{directory}`; mount the data root on every machine under the same path, "
-                "or set runtime.engine=local."
-            )
+        check_seen(directory)
         # What comes out of Ray's object store is read-only, which PyTorch warns about.
         self._directory, self._grid, self._exclude = directory, torch.from_numpy(grid.copy()), exclude
         self._block_rows, self._depths, self._floors, self._taken = block_rows, depths, floors, taken
@@ -187,7 +178,7 @@ class ScanShards:
         if embeddings is None or len(embeddings) != unit["rows"]:
             what = f"no `{absent[0]}`" if absent else f"other shards from `{paths[0].name}` on"
             raise ArtefactError(
-                f"{self._name} sees {what} in `{self._directory}`; mount the same data root on every machine."
+                f"{this_machine()} sees {what} in `{self._directory}`; mount the same data root on every machine."
             )
         taken = self._taken
         if taken is not None:

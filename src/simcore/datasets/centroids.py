@@ -11,6 +11,7 @@ from kedro_datasets._typing import TablePreview
 
 from simcore.datasets.atomic import AtomicDataset
 from simcore.errors import ArtefactError
+from simcore.tables import read_table
 
 _METADATA = b"simcore"
 
@@ -37,7 +38,7 @@ class CentroidsDataset(AtomicDataset[Any, Any]):
     def _read(self, path: Path) -> Any:
         from simcore.selection import Clustering
 
-        table = pq.read_table(path)
+        table = read_table(path)
         facts = json.loads(table.schema.metadata[_METADATA])
         vectors = table["vector"].combine_chunks()
         rows = vectors.flatten().to_numpy().reshape(len(table), -1).copy()

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet as pq
 
 from simcore.errors import InputError, in_a_line
+from simcore.tables import read_table
 
 _COLUMNS = ("key", "label")
 _SHOWN = 10
@@ -66,7 +66,7 @@ def _read(path: Path) -> pd.DataFrame:
             text = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(_COLUMNS, pa.string()))
             table = pyarrow.csv.read_csv(path, convert_options=text)
         else:
-            table = pq.read_table(path)
+            table = read_table(path)
         names = list(table.column_names)
     except (pa.ArrowException, UnicodeDecodeError, OSError) as error:  # Arrow calls a damaged footer an OSError
         raise InputError(f"{path} cannot be read as {ending} ({in_a_line(error)}); write it again.") from error

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-from tqdm import tqdm
 
 from simcore.backbones import Encoder
 from simcore.backbones.encoder import library_versions
@@ -82,8 +81,7 @@ def extract(
             device=device,
             workers=workers,
         )
-        shown = progress((), description="embed", total=len(store), unit="image") if show_progress else None
-        bar = shown or tqdm(disable=True)
+        bar = progress((), description="embed", total=len(store), unit="image", shown=show_progress)
         with closing(bar), closing(encoded), ThreadPoolExecutor(1) as thread:
             bar.update(done)
             waiting: deque[Future[None]] = deque()

@@ -41,8 +41,7 @@ class MappedShard:
         with reading(self._path):
             keys = _joined(self._parquet.read_row_group(group, columns=["key"], use_threads=False).column(0))
             keys.validate(full=True)  # damaged lengths and bytes that are no UTF-8
-            if len(keys) != self.group_rows(group):
-                raise ValueError(f"it holds {len(keys)} keys for {self.group_rows(group)} rows")
+            check_keys(keys, rows=self.group_rows(group))
             return keys
 
     def rows(self, group: int) -> np.ndarray:
@@ -57,6 +56,8 @@ class MappedShard:
             return flat.reshape(count, self._dim)
         table = self._parquet.read_row_group(group, columns=["embedding"], use_threads=False)
         column = _joined(table.column(0))
+        if len(column) - column.null_count != count:
+            raise ValueError(f"it holds {len(column) - column.null_count} embeddings for {count} rows")
         flat = np.frombuffer(column.buffers()[1], dtype=np.float16)[column.offset * self._dim :]
         return flat[: count * self._dim].reshape(count, self._dim)
 
@@ -75,6 +76,16 @@ class MappedShard:
         if header[:3] != b"\x15\x00\x15" or _thrift_integer(header[3:]) != n_bytes:
             return None
         return chunk.data_page_offset + chunk.total_compressed_size - n_bytes
+
+
+def check_keys(keys: pa.Array | pa.ChunkedArray, *, rows: int) -> None:
+    """Refuse keys of a shard that are not one for each row.
+
+    Raises:
+        ValueError: They are more, or fewer.
+    """
+    if len(keys) - keys.null_count != rows:
+        raise ValueError(f"it holds {len(keys) - keys.null_count} keys for {rows} rows")
 
 
 def _thrift_integer(data: bytes) -> int:

@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from simcore.embeddings.mapped import MappedShard
+from simcore.embeddings.mapped import MappedShard, check_keys
 from simcore.embeddings.shards import SHARD_PATTERN, UNFINISHED, existing_shards, read_header, shard_name
 from simcore.errors import ArtefactError, InputError, reading
+from simcore.tables import read_table
 
 T = TypeVar("T")
 
@@ -103,10 +104,8 @@ class Embeddings:
         """Yield the keys, of one shard or of all, piece by piece as Arrow arrays, without reading the embeddings."""
         for path in self._shards if shard is None else [self._shards[shard]]:
             with reading(path):
-                column = pq.read_table(path, columns=["key"], memory_map=True).column("key")
-                column.validate(full=True)  # damaged lengths and bytes that are no UTF-8
-                if len(column) != (rows := pq.read_metadata(path).num_rows):
-                    raise ValueError(f"it holds {len(column)} keys for {rows} rows")
+                column = read_table(path, columns=["key"], memory_map=True).column("key")
+                check_keys(column, rows=pq.read_metadata(path).num_rows)
             yield from column.chunks
 
     def keys(self) -> np.ndarray:

@@ -67,15 +67,11 @@ def write_folder(
     copied = np.flatnonzero(~local)
     if links and len(copied):
         LOGGER.info("%d of %d images are no local files and are written instead of linked.", len(copied), len(keys))
-    bar = progress((), description="write images", total=len(keys), unit="image") if show_progress else None
-    for position in np.flatnonzero(local):
-        source = Path(uris[position])
-        place(int(position), source).symlink_to(source)
-        if bar is not None:
+    with progress((), description="write images", total=len(keys), unit="image", shown=show_progress) as bar:
+        for position in np.flatnonzero(local):
+            source = Path(uris[position])
+            place(int(position), source).symlink_to(source)
             bar.update()
-    for _ in map_images(copy, [uris[position] for position in copied], workers=usable_workers(workers)):
-        if bar is not None:
+        for _ in map_images(copy, [uris[position] for position in copied], workers=usable_workers(workers)):
             bar.update()
-    if bar is not None:
-        bar.close()
     return written.tolist()

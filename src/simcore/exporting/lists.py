@@ -13,6 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from simcore.errors import InputError, in_a_line
+from simcore.tables import read_table
 
 LOGGER = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ def _read_columns(path: Path, ending: str) -> pd.DataFrame:
         )
         table = pyarrow.csv.read_csv(path, convert_options=options)
     else:
-        table = pq.read_table(path, columns=wanted)
+        table = read_table(path, columns=wanted)
         table = pa.table({name: table.column(name).cast(pa.string()) for name in wanted})
     frame = pd.DataFrame({name: pd.Series(table.column(name).to_pandas(), dtype="str") for name in wanted})
     return frame.dropna(how="all")

@@ -53,11 +53,8 @@ def write_packed(
     folder.mkdir(parents=True, exist_ok=True)
     facts = images[[name for name in ("key", "label", "split") if name in images]]
     schema = pa.schema([(name, pa.string()) for name in facts]).insert(1, pa.field(IMAGE_COLUMN, pa.binary()))
-    encoded: Iterable[bytes] = read_in_order(
-        images["key"].tolist(), images["uri"].tolist(), spool=folder, workers=workers
-    )
-    if show_progress:
-        encoded = progress(encoded, description="pack images", total=len(images), unit="image")
+    found = read_in_order(images["key"].tolist(), images["uri"].tolist(), spool=folder, workers=workers)
+    encoded = progress(found, description="pack images", total=len(images), unit="image", shown=show_progress)
     places: list[str] = []
     writer: pq.ParquetWriter | None = None
     n_parts = n_rows = n_bytes = 0

@@ -56,7 +56,7 @@ def write_tar(
     keys = images["key"].tolist()
     names = safe_names(keys, dots=False)
     facts = images[[name for name in ("key", "label", "split", *SELECTION_COLUMNS) if name in images]]
-    bar = progress((), description="write shards", total=len(images), unit="image") if show_progress else None
+    bar = progress((), description="write shards", total=len(images), unit="image", shown=show_progress)
     places: list[str] = []
     shard: tarfile.TarFile | None = None
     n_shards = 0
@@ -78,13 +78,11 @@ def write_tar(
                 if number == 0:
                     places.append(f"{name}#bytes={shard.offset + len(header)}+{len(content)}")
                 _append(shard, header, content)
-            if bar is not None:
-                bar.update()
+            bar.update()
     finally:
         if shard is not None:
             shard.close()
-        if bar is not None:
-            bar.close()
+        bar.close()
     return places
 
 

@@ -84,7 +84,7 @@ class ImageCache:
             uris,
             workers=usable_workers(workers),
         )
-        bar = progress(loaded, description="load images", total=len(rows), unit="image") if show_progress else loaded
+        bar = progress(loaded, description="load images", total=len(rows), unit="image", shown=show_progress)
         for position, array in bar:
             start, end = end, end + array.size
             if end > buffer.size:

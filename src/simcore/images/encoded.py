@@ -33,6 +33,7 @@ __all__ = [
 T = TypeVar("T")
 
 _KEPT_GROUPS = 2
+_NO_NAME = "its path has a NUL byte, which no file's name can have"
 
 
 class UnreadableError(Exception):
@@ -60,6 +61,8 @@ class ByteReader:
         Raises:
             UnreadableError: the file, the row or the member cannot be read; the message is the reason.
         """
+        if "\0" in uri:
+            raise UnreadableError(_NO_NAME)
         location = locate(uri)
         try:
             return self._read_packed(location.path, location.row) if location.row is not None else _read(location)
@@ -192,6 +195,8 @@ def reading_order(uris: Sequence[str]) -> list[int]:
 
 
 def _fetch(uri: str, reader: ByteReader) -> Encoded:
+    if "\0" in uri:
+        return Encoded(uri, UnreadableError(_NO_NAME))
     location = locate(uri)
     if location.row is None:
         return Encoded(uri, None if location.whole and not location.remote else reader)

@@ -9,7 +9,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from simcore.errors import InputError
 from simcore.images.manifest import MANIFEST_COLUMNS, SPLITS, as_text
@@ -42,7 +41,7 @@ def store_listing(
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     writer = RunWriter(directory, by="key")
-    bar = progress((), description="list images", unit="image") if show_progress else tqdm(disable=True)
+    bar = progress((), description="list images", unit="image", shown=show_progress)
     with closing(bar):
         for source in sources:
             request = Request(role=role, labels=labels, options=source.options)

@@ -1,6 +1,5 @@
 """Which images can be used, how large they are, and why the others cannot."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
+from simcore.devices import usable_cores
 from simcore.images.decode import decode_compact, measure
 from simcore.images.encoded import Encoded, UnreadableError, map_images
 from simcore.images.runs import BATCH_ROWS, write_tables
@@ -30,9 +30,7 @@ def usable_workers(workers: int | None = None) -> int:
     """Return `workers`, or the number of cores this process may use (at most 16) when it is None."""
     if workers is not None:
         return max(1, workers)
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else (os.cpu_count() or 1)
-    return min(_MOST_WORKERS, cores)
+    return min(_MOST_WORKERS, usable_cores())
 
 
 def measure_images(
@@ -104,7 +102,7 @@ def verify_parts(
         missing: called where files of a part were not there, before it is written; may raise.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    bar = progress((), description="check images", total=total, unit="image") if show_progress else tqdm(disable=True)
+    bar = progress((), description="check images", total=total, unit="image", shown=show_progress)
     paths = []
     with closing(bar):
         for number, table in enumerate(tables):

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -36,7 +36,7 @@ from simcore.parameters.training import (
     RetrievalParameters,
     TrainingParameters,
 )
-from simcore.parameters.variants import GROUPS, VariantParameters
+from simcore.parameters.variants import GROUPS, VARIANTS, VariantParameters
 from simcore.parameters.webly import WeblyParameters
 from simcore.parameters.weights import GivenWeights
 
@@ -192,12 +192,22 @@ def _sentence(problem: Any) -> str:
     message = legible(problem["msg"].removeprefix("Value error, "), most=1000)
     if not path:
         return message.rstrip(".")
-    if isinstance(problem["input"], Mapping):
-        return f"in `{name}`, {message.rstrip('.')}"
     for opening in ("Input should be ", "should be "):
         if message.startswith(opening):
             return f"parameter `{name}` is {given}, but should be {message.removeprefix(opening)}"
+    if isinstance(problem["input"], Mapping):
+        return f"in `{name}`, {message.rstrip('.')}"
     return f"parameter `{name}` is {given}: {message.rstrip('.')}"
+
+
+def _told_once(problems: Sequence[Any]) -> list[Any]:
+    """Return the problems without those that variants have from the settings they lie over."""
+    own = {(problem["loc"], problem["type"], repr(problem["input"])) for problem in problems}
+    return [
+        problem
+        for problem in problems
+        if problem["loc"][:1] != (VARIANTS,) or (problem["loc"][2:], problem["type"], repr(problem["input"])) not in own
+    ]
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> ParameterTree:
@@ -216,7 +226,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> ParameterTree:
             }
         )
     except ValidationError as error:
-        sentences = list(dict.fromkeys(_sentence(problem) for problem in error.errors()))
+        sentences = list(dict.fromkeys(_sentence(problem) for problem in _told_once(error.errors())))
         more = f"; and {len(sentences) - _MOST_TOLD} more" if len(sentences) > _MOST_TOLD else ""
         raise InputError(
             f"Wrong parameters: {'; '.join(sentences[:_MOST_TOLD])}{more}. Change them in conf/ or with --params."

@@ -94,7 +94,8 @@ def apply_presets(layers: Sequence[Mapping[str, Any]], *, typed: Mapping[str, An
     for layer in layers:
         plain = overlay(plain, layer)
     stages = [stage for stage in _STAGES if isinstance(plain.get(stage), Mapping)]
-    methods = {stage: plain[stage].get("method") or plain.get("method") for stage in stages}
+    named = {stage: plain[stage].get("method") for stage in stages}
+    methods = {stage: plain.get("method") if method is None else method for stage, method in named.items()}
     merged: Tree = {}
     for layer in layers:
         merged = overlay(merged, {key: value for key, value in layer.items() if key != PRESETS})

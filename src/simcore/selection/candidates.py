@@ -13,6 +13,8 @@ _PLACE_BITS = 20
 _PLACES = 1 << _PLACE_BITS
 # Runs of this many pairs on average are gathered list by list, shorter ones all together.
 _LONG_RUN = 64
+# Pairs that are held at least before they are cut to what the lists want.
+_MIN_PAIRS = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,15 +47,17 @@ class PairBuffer:
         depths: (k,) entries that are wanted of each list.
         floors: (k,) similarity below which no pair is wanted; rises as better pairs come. Changed in place.
         ranks: rank of each position where positions do not break ties themselves.
-        limit: pairs held before they are cut to `depths`.
+        limit: pairs held before they are cut to `depths`; 1.25 times what is wanted when None, and not few.
     """
 
-    def __init__(self, depths: np.ndarray, floors: np.ndarray, *, ranks: np.ndarray | None, limit: int) -> None:
+    def __init__(
+        self, depths: np.ndarray, floors: np.ndarray, *, ranks: np.ndarray | None, limit: int | None = None
+    ) -> None:
         self.depths = depths
         self.floors = floors
         self.count = 0
         self._ranks = ranks
-        self._limit = limit
+        self._limit = max(_MIN_PAIRS, int(1.25 * int(depths.sum()))) if limit is None else limit
         self._cut_once = np.zeros(len(depths), dtype=bool)
         self._parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 

@@ -4,9 +4,6 @@ import numpy as np
 
 from simcore.selection.candidates import Candidates, PairBuffer
 
-# Pairs that are held at least before they are cut to what the lists want.
-_MIN_PAIRS = 1 << 14
-
 
 class Joiner:
     """Joins what `Sweep.collect` found in the parts of an open-set, in any order, as if one pass had read it all.
@@ -32,8 +29,7 @@ class Joiner:
     """
 
     def __init__(self, depths: np.ndarray, floors: np.ndarray, *, ranks: np.ndarray | None) -> None:
-        limit = max(_MIN_PAIRS, int(1.25 * int(depths.sum())))
-        self._buffer = PairBuffer(depths, floors.copy(), ranks=ranks, limit=limit)
+        self._buffer = PairBuffer(depths, floors.copy(), ranks=ranks)
         self._n_rows = self._n_allowed = 0
         self._counts: type[np.signedinteger] = np.int32
 

@@ -15,6 +15,7 @@ from simcore.errors import ArtefactError, InputError, reading
 from simcore.files import atomic_file
 from simcore.selection.candidates import Candidates
 from simcore.selection.rows import key_ranks, refuse_repeated
+from simcore.tables import read_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +111,7 @@ class CandidateLists:
             ArtefactError: `path` holds something else, or is damaged.
         """
         with reading(path, advice="scan again, or bring back a whole copy"):
-            table = pq.read_table(path)
+            table = read_table(path)
             raw = (table.schema.metadata or {}).get(b"simcore")
             if raw is None or "similarity" not in table.column_names:
                 raise ArtefactError(f"`{path}` holds no candidate lists; write them with `CandidateLists.save`.")

@@ -21,8 +21,6 @@ from simcore.selection.sources import Source, StreamSource
 
 # What a block and its products may take, and rows at most: near the caches of a CPU core, and enough to fill a GPU.
 _BLOCK_LIMITS = {"cpu": (16 * 2**20, 8192), "cuda": (512 * 2**20, 1 << 20)}
-# Pairs that are held at least before they are cut to what the lists want.
-_MIN_PAIRS = 1 << 14
 # Blocks that a thread takes at a time: their few surviving rows are scored together.
 _BLOCKS_A_TASK = 16
 
@@ -106,9 +104,7 @@ class Sweep:
         Raises:
             InputError: an image has no direction.
         """
-        buffer = PairBuffer(
-            depths, floors.copy(), ranks=self._source.ranks, limit=max(_MIN_PAIRS, int(1.25 * int(depths.sum())))
-        )
+        buffer = PairBuffer(depths, floors.copy(), ranks=self._source.ranks)
         n_rows = n_allowed = 0
         for block, mask, found in self._found(buffer, taken):
             n_rows = block.start + len(block.rows)
@@ -168,12 +164,10 @@ class Sweep:
     def _blocks(self) -> Iterator[Block]:
         # Keys are read along with the rows only where they decide about them.
         blocks = self._source.blocks(_BLOCKS_A_TASK * self._block_rows, with_keys=self._asked_to_exclude is not None)
-        if not self._show_progress:
-            for block in blocks:
-                self._check_dim(int(block.rows.shape[1]))
-                yield block
-            return
-        with progress((), description=f"scan {self.passes}", total=self._source.n_rows, unit="image") as bar:
+        shown = self._show_progress
+        with progress(
+            (), description=f"scan {self.passes}", total=self._source.n_rows, unit="image", shown=shown
+        ) as bar:
             for block in blocks:
                 self._check_dim(int(block.rows.shape[1]))
                 yield block

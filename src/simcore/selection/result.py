@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ConfigDict, TypeAdapter
 
 from simcore.errors import ArtefactError, InputError, reading
 from simcore.files import atomic_file
 from simcore.selection.centroids import Target
 from simcore.selection.explaining import Explanation, nearest_targets
 from simcore.selection.sources import OpenSet, Source, open_source
+from simcore.tables import read_table
 
 CORESET_COLUMNS = ["key", "position", "round", "centroid", "similarity", "source"]
 
@@ -42,6 +44,8 @@ class Certificate:
         unkept: images of the last evaluated round that the budget or the stop rule left out; replays need them.
     """
 
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")
+
     method: str
     exact: bool
     stopped_by: str
@@ -64,8 +68,12 @@ class Certificate:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Certificate":
-        """Return the certificate that `to_dict` described."""
-        return cls(**values)
+        """Return the certificate that `to_dict` described.
+
+        Raises:
+            ValueError: a field is missing, unknown or of another type.
+        """
+        return TypeAdapter(cls).validate_json(json.dumps(values))
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,8 +270,8 @@ class Selection:
         with reading(directory, advice="run the selection again, or bring back a whole copy"):
             try:
                 found = cls.from_tables(
-                    pq.read_table(directory / "coreset.parquet").to_pandas(),
-                    pq.read_table(directory / "trace.parquet").to_pandas(),
+                    read_table(directory / "coreset.parquet").to_pandas(),
+                    read_table(directory / "trace.parquet").to_pandas(),
                     json.loads((directory / "certificate.json").read_text()),
                 )
             except ArtefactError as error:  # what a table lacks, which does not know where it lies

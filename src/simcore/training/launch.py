@@ -19,6 +19,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from simcore.errors import InputError, SimCoreError
+from simcore.quiet import only
 from simcore.training.reporter import Reporter, SilentReporter
 
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
@@ -74,7 +75,8 @@ def launch(function: Callable[..., Any], *args: Any, processes: int, reporter: R
     listener.start()
     interrupted: signal.Signals | None = None
     try:
-        with _quiet(), _own_handlers():
+        # The word on failures is left to what follows here, which knows what they mean.
+        with only(logging.CRITICAL, *_LOGGERS), _own_handlers():
             results = elastic_launch(config, _enter)(writer, function, *args)
     except ChildFailedError as error:
         listener.stop(writer)
@@ -199,17 +201,3 @@ def _own_handlers() -> Iterator[None]:
             os.environ.pop(_HANDLED, None)
         else:
             os.environ[_HANDLED] = variable
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave the word on failures to `launch`, which knows what they mean."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

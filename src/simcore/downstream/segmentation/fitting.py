@@ -221,9 +221,8 @@ def _batches(
         picture = masks.picture(str(store.keys[position]))
         return centre_view(store.compact(position), picture, image_size=image_size)
 
-    starts: Any = range(0, len(store), batch_size)
-    if description is not None:
-        starts = progress(starts, description=description, total=len(starts), unit="batch")
+    every = range(0, len(store), batch_size)
+    starts = progress(every, description=description or "", unit="batch", shown=description is not None)
     with ThreadPoolExecutor(usable_workers(None)) as pool:
         for start in starts:
             positions = range(start, min(start + batch_size, len(store)))

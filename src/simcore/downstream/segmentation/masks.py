@@ -193,7 +193,7 @@ def read_masks(part: pd.DataFrame, *, show_progress: bool = False) -> Masks:
     found = map_images(check, [row["mask"] for row in rows], workers=usable_workers(None))
     data: dict[str, bytes] = {}
     counts = np.zeros(256, dtype=np.int64)
-    bar = progress(found, description="read masks", total=len(rows), unit="mask") if show_progress else found
+    bar = progress(found, description="read masks", total=len(rows), unit="mask", shown=show_progress)
     for position, (content, classes) in bar:
         data[rows[position]["key"]] = content
         counts += classes

@@ -132,10 +132,12 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _as_text(batch: pa.RecordBatch, name: str, *, place: str | Path) -> pa.Array:
     try:
-        return batch.column(name).cast(pa.string())
+        column = batch.column(name).cast(pa.string())
     except pa.ArrowException as error:
         kind = batch.schema.field(name).type
         raise InputError(f"Column `{name}` of {place} has the type {kind}; it must be text.") from error
+    column.validate(full=True)  # bytes that are no UTF-8
+    return column
 
 
 @contextmanager
