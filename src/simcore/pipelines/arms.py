@@ -6,7 +6,7 @@ from functools import partial, update_wrapper
 from pathlib import Path
 from typing import Any
 
-from kedro.framework.project import settings as project_settings
+from kedro.framework import project as kedro_project
 from kedro.utils import find_kedro_project
 
 from simcore.errors import InputError
@@ -102,8 +102,11 @@ def set_arms(tree: ParameterTree) -> bool:
 def _known() -> Known:
     if not _KNOWN:
         project = find_kedro_project(Path.cwd()) or Path(__file__).parents[3]
-        options: dict[str, Any] = {**project_settings.CONFIG_LOADER_ARGS, "default_run_env": "base"}
-        loader = project_settings.CONFIG_LOADER_CLASS(str(project / project_settings.CONF_SOURCE), **options)
+        if kedro_project.PACKAGE_NAME is None:  # without a session, as in a notebook
+            kedro_project.configure_project(__package__.partition(".")[0])
+        settings = kedro_project.settings
+        options: dict[str, Any] = {**settings.CONFIG_LOADER_ARGS, "default_run_env": "base"}
+        loader = settings.CONFIG_LOADER_CLASS(str(project / settings.CONF_SOURCE), **options)
         set_arms(check_parameters(loader["parameters"]))
     return _KNOWN[0]
 
