@@ -22,6 +22,10 @@ class DiskError(SimCoreError):
     """A disk is full, read-only or broken; the message says where, and what to do."""
 
 
+class LockedError(SimCoreError):
+    """Another run works on the same data root; the message says which."""
+
+
 def in_a_line(error: BaseException) -> str:
     r"""Return what `error` says, in one line without the full stop; its type where it says nothing.
 

@@ -15,6 +15,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pydantic import BaseModel
 
+from simcore.errors import LockedError
 from simcore.killed_runs import PROCESS_TAG, end_killed_runs, this_process
 from simcore.lineage import describe_data, describe_pools
 from simcore.logical_run import is_job
@@ -209,9 +210,7 @@ class TrackingHook:
             tracker.note_data(describe_pools(catalog))
             tracker.close("FINISHED")
             if self._nodes_run == 0 and not tracker.shared:
-                from mlflow.tracking import MlflowClient
-
-                MlflowClient(tracker.tracking_uri).delete_run(tracker.run_id)
+                _delete(tracker)
                 LOGGER.info("Everything was finished before: no new MLflow run.")
         set_tracker(None)
         report = catalog.get("report") if "report" in pipeline.all_outputs() else None
@@ -219,10 +218,18 @@ class TrackingHook:
             LOGGER.info("Report: %s", report._get_load_path())
             LOGGER.info("Pipeline graph: make viz (http://127.0.0.1:4141). Runs: make mlflow (http://127.0.0.1:5000).")
 
-    @hook_impl
-    def on_pipeline_error(self) -> None:
-        """Close the children as failed."""
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self, error: BaseException) -> None:
+        """Close the children as failed; a run that was refused, since another one is at work, leaves no row behind."""
         tracker = current_tracker()
         if tracker is not None:
             tracker.close("FAILED")
+            if isinstance(error, LockedError) and not tracker.shared:
+                _delete(tracker)
         set_tracker(None)
+
+
+def _delete(tracker: Tracker) -> None:
+    from mlflow.tracking import MlflowClient
+
+    MlflowClient(tracker.tracking_uri).delete_run(tracker.run_id)

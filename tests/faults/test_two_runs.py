@@ -52,5 +52,8 @@ def test_the_second_is_refused_and_mixes_nothing(
         # Also where it is held.
         first.kill()
     assert results(root) == results(reference[0])
+    with closing(sqlite3.connect(next(root.glob("*.db")))) as connection:
+        shown = connection.execute("SELECT status FROM runs WHERE lifecycle_stage = 'active'").fetchall()
+    assert {status for (status,) in shown} == {"FINISHED"}  # those that were refused leave no row
     assert not leftovers(root)
     record_property("count", len(points))

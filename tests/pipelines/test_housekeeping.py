@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from mlflow.tracking import MlflowClient
 
 from simcore.errors import SimCoreError
 from simcore.reuse.locking import locked
@@ -19,6 +20,13 @@ def root(finished: Path, tmp_path: Path) -> Path:
 
 def status(root: Path, params: dict) -> pd.DataFrame:
     return run_here(root, params=params, pipeline_names=["status"])["status"].load().set_index("dataset")
+
+
+def runs_shown(root: Path) -> list[str]:
+    """Return the runs that MLflow shows."""
+    client = MlflowClient(f"sqlite:///{next(root.glob('*.db'))}")
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    return sorted(run.info.run_id for run in client.search_runs(experiments))
 
 
 def test_status_says_what_is_fresh_stale_and_missing(
@@ -55,6 +63,7 @@ def test_a_second_run_on_a_root_is_refused_and_changes_nothing(root: Path, small
     before = sorted(
         path for path in root.rglob("*") if path.is_file() and ".work" not in path.parts and "mlflow" not in path.name
     )
+    shown = runs_shown(root)
     with (
         locked(root / ".work" / "locks", {None}),
         pytest.raises(SimCoreError, match="Another run works on the same data root"),
@@ -64,3 +73,4 @@ def test_a_second_run_on_a_root_is_refused_and_changes_nothing(root: Path, small
         path for path in root.rglob("*") if path.is_file() and ".work" not in path.parts and "mlflow" not in path.name
     )
     assert before == after
+    assert shown == runs_shown(root)

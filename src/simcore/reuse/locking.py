@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from simcore.errors import SimCoreError
+from simcore.errors import LockedError
 from simcore.files import check_writable
 
 SHARED_STAGES = "stages"
@@ -33,7 +33,7 @@ def locked(folder: Path, namespaces: set[str | None]) -> Iterator[None]:
         namespaces: Of the nodes that are asked for; None for those without one.
 
     Raises:
-        SimCoreError: Another run holds one of them; says which, on which machine, and since when.
+        LockedError: Another run holds one of them; says which, on which machine, and since when.
 
     Example:
         >>> import tempfile
@@ -57,7 +57,7 @@ def _hold(path: Path, held: ExitStack, *, alone: bool) -> None:
     try:
         fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise SimCoreError(
+        raise LockedError(
             f"Another run works on the same data root ({_holder(file)}; lock {path}). Wait until it ends, or give this "
             "one its own with --params data_root=<folder>."
         ) from error
