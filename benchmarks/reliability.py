@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from benchmarks._faults import ROWS, Row
-from benchmarks._machine import RESULTS, machine
+from benchmarks._machine import RESULTS, machine, versions
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "reliability.md"
@@ -110,11 +110,12 @@ def table(stored: dict[str, Any]) -> str:
     if not stored["rows"]:
         return "\n".join(lines)
     told = stored["machine"]
+    versions_told = ", ".join(f"{name} {each}" for name, each in stored.get("versions", {}).items())
     dates = sorted({found["date"] for found in stored["rows"].values()})
     lines += [
         "",
         f"*{' to '.join(dict.fromkeys((dates[0], dates[-1])))}: {told['processor']}, {told['cores']} cores, "
-        f"{told['memory_gib']} GiB, {told['system']}. Times: how often the fault was injected.*",
+        f"{told['memory_gib']} GiB, {told['system']}, {versions_told}. Times: how often the fault was injected.*",
     ]
     return "\n".join(lines)
 
@@ -133,7 +134,7 @@ def main() -> int:
     if not asked.table:
         known = {row.fault for row in ROWS}
         kept = {fault: found for fault, found in stored["rows"].items() if fault in known}
-        stored = {"rows": kept | new, "machine": machine()}
+        stored = {"rows": kept | new, "machine": machine(), "versions": versions()}
         STORE.parent.mkdir(parents=True, exist_ok=True)
         STORE.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     text = DOCUMENT.read_text(encoding="utf-8")

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simcore.disk import Need, check_room, embedding_bytes, free_bytes, same_disk
+from simcore.disk import Need, begun_bytes, check_room, embedding_bytes, free_bytes
 from simcore.embeddings import write_embeddings
 from simcore.errors import DiskError
+from simcore.files import same_disk
 
 NEEDS = [Need("openset embeddings", 600), Need("encoders x", 100), Need("states of x", 300, lasting=False)]
 
@@ -42,6 +43,12 @@ def test_work_that_goes_on_is_not_counted_twice(free, tmp_path):
     free(500)
     assert check_room(NEEDS, folder=tmp_path, begun=550, margin=0.1, stop=True) is None
     assert check_room([], folder=tmp_path, begun=10, margin=0.1, stop=True) is None
+
+
+def test_a_folder_counts_once_and_for_its_own_node():
+    needs = [Need("a", 10, node="one"), Need("b", 10, node="one"), Need("c", 10), Need("d", 10, node="two")]
+    assert begun_bytes(needs, {"one": 15, "two": 99, "three": 99, "": 0}) == 25
+    assert begun_bytes(needs, {}) == begun_bytes([], {"one": 15}) == 0
 
 
 @pytest.mark.parametrize("dim", [8, 512])

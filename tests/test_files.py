@@ -47,6 +47,15 @@ def test_other_errors_are_no_trouble_of_the_disk(tmp_path: Path) -> None:
     assert "may not write there" in str(disk_trouble(denied, place=tmp_path / "a"))
 
 
+def test_another_disk_in_trouble_is_the_one_that_is_named(tmp_path: Path) -> None:
+    broken = OSError(errno.EIO, "Input/output error", "/proc/images/wren.png")
+    assert "reports an error at /proc/images/wren.png" in str(disk_trouble(broken, place=tmp_path))
+    here = OSError(errno.EIO, "Input/output error", str(tmp_path / "file"))
+    assert f"reports an error at {tmp_path};" in str(disk_trouble(here, place=tmp_path))
+    shared = RuntimeError("unable to write to file </torch_1_2_0>: No space left on device (28)")
+    assert "more shared memory" in str(disk_trouble(shared, place=tmp_path))
+
+
 @pytest.mark.parametrize("atomic", [atomic_file, atomic_directory])
 def test_writers_raise_it_and_leave_nothing(atomic, tmp_path: Path) -> None:
     with pytest.raises(DiskError, match="No space is left to write"), atomic(tmp_path / "a"):
@@ -79,3 +88,11 @@ def test_only_what_writers_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "c.partial").touch()
     remove_partial(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.partial", "kept"]
+
+
+def test_what_others_write_in_the_same_folder_stays(tmp_path: Path) -> None:
+    (tmp_path / ".a[x].csv.0123abcd.partial").touch()
+    (tmp_path / ".a[x].csv.content.json.0123abcd.partial").touch()
+    (tmp_path / ".a.csv.0123abcd.partial").touch()
+    remove_partial(tmp_path, of="a[x].csv.")
+    assert [path.name for path in tmp_path.iterdir()] == [".a.csv.0123abcd.partial"]

@@ -1,8 +1,8 @@
 """Whether what a run is about to write will fit on the disk."""
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simcore.errors import DiskError
@@ -20,11 +20,13 @@ class Need:
         bytes: How many.
         lasting: Whether they stay. Of what goes again (training states) only the largest counts: one training runs at
             a time.
+        node: The node in whose work folder it grows; empty where it is written at once.
     """
 
     what: str
     bytes: int
     lasting: bool = True
+    node: str = ""
 
 
 def embedding_bytes(rows: int, *, dim: int, key_length: float) -> int:
@@ -48,14 +50,33 @@ def total_bytes(needs: Sequence[Need]) -> int:
     return sum(need.bytes for need in needs if need.lasting) + max(passing, default=0)
 
 
+def begun_bytes(needs: Sequence[Need], there: Mapping[str, int]) -> int:
+    """Return how much less `needs` take at once for what lies in the work folders already.
+
+    A folder counts for what its own node writes there, and for no more than that.
+
+    Args:
+        needs: What is to be written.
+        there: Bytes in the work folder of each node.
+
+    Example:
+        >>> shards, states = Need("shards", 5, node="embed"), Need("states", 3, lasting=False, node="train")
+        >>> begun_bytes([shards, states], {"embed": 4, "train": 9, "other": 1})
+        7
+    """
+    unused = dict(there)
+    left = []
+    for need in needs:
+        begun = min(need.bytes, unused.get(need.node, 0))
+        if begun:
+            unused[need.node] -= begun
+        left.append(replace(need, bytes=need.bytes - begun))
+    return total_bytes(needs) - total_bytes(left)
+
+
 def free_bytes(folder: Path) -> int:
     """Return the free space where `folder` is or will be; quotas are not seen."""
     return shutil.disk_usage(existing_folder(folder)).free
-
-
-def same_disk(one: Path, other: Path) -> bool:
-    """Return whether two folders, made yet or not, lie on one file system."""
-    return existing_folder(one).stat().st_dev == existing_folder(other).stat().st_dev
 
 
 def folder_bytes(folder: Path) -> int:

@@ -10,9 +10,12 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from simcore.disk import Need, check_room, folder_bytes, same_disk
+from simcore.disk import Need, begun_bytes, check_room, folder_bytes
+from simcore.files import same_disk
 from simcore.hooks import raw_parameters
 from simcore.parameters import ParameterTree, check_parameters
+from simcore.reuse import Step
+from simcore.workspace import work_folder
 
 LOGGER = logging.getLogger(__name__)
 
@@ -34,18 +37,20 @@ class DiskHook:
         self._find_needs, self._writes_much = find_needs, writes_much
         self._tree: ParameterTree | None = None
         self._left = Pipeline([])
+        self._fingerprints: dict[str, str] = {}
         self._told: str | None = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Remember where the run writes, and what to do where that is too small."""
         self._tree = check_parameters(raw_parameters(context))
-        self._left, self._told = Pipeline([]), None
+        self._left, self._fingerprints, self._told = Pipeline([]), {}, None
 
     @hook_impl
-    def after_plan_made(self, stale: Pipeline, catalog: CatalogProtocol) -> None:
+    def after_plan_made(self, stale: Pipeline, catalog: CatalogProtocol, steps: Sequence[Step]) -> None:
         """Check what can be known before anything runs; called by `simcore.reuse.ReuseRunner`."""
         self._left = stale
+        self._fingerprints = {step.node: step.fingerprint for step in steps}
         self._check(catalog)
 
     @hook_impl
@@ -61,8 +66,7 @@ class DiskHook:
             return
         needs = self._find_needs(self._left, catalog, tree)
         root, work = Path(tree.prune.root), Path(tree.runtime.work_dir)
-        folders = [folder for node in self._left.nodes for folder in work.glob(f"{node.name}-*")]
-        begun = sum(map(folder_bytes, folders)) if needs else 0
+        begun = begun_bytes(needs, self._there(work, {need.node for need in needs}))
         one = same_disk(root, work)
         for folder, parts in (
             (work, needs),
@@ -79,3 +83,11 @@ class DiskHook:
             if warning is not None and warning != self._told:
                 LOGGER.warning("%s", warning)
                 self._told = warning
+
+    def _there(self, work: Path, nodes: set[str]) -> dict[str, int]:
+        """Return the bytes that `nodes` will go on from; what other recipes have left there is of no use to them."""
+        return {
+            node: folder_bytes(work_folder(work, node, fingerprint))
+            for node, fingerprint in self._fingerprints.items()
+            if node in nodes
+        }

@@ -1,6 +1,7 @@
 """Atomic writes: an artefact appears under its final name only when it is whole."""
 
 import errno
+import glob
 import os
 import re
 import shutil
@@ -34,6 +35,9 @@ _WORDS = {
 }
 # What torch says of a write that did not go through, whatever the reason.
 _TORCH = re.compile(r"PytorchStreamWriter failed|unexpected pos \d+ vs \d+|file write failed")
+# How it names the files by which its processes share tensors.
+_SHARED = "</torch_"
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 the place itself, to which nothing is written here
 _NO_SPACE = 2**20
 _PROBE = 2**16
 
@@ -56,7 +60,7 @@ def disk_trouble(error: BaseException | None, *, place: Path) -> str | None:
         seen.add(id(error))
         trouble = _trouble(error, place)
         if trouble is not None:
-            return _sentence(trouble, place)
+            return _sentence(trouble, _troubled(error, place))
         error = error.__cause__ or error.__context__
     return None
 
@@ -75,7 +79,28 @@ def _trouble(error: BaseException, place: Path) -> str | None:
     return None
 
 
+def _troubled(error: BaseException, place: Path) -> Path:
+    """Return the file that an error names where it lies on another disk than `place`, else `place`."""
+    if _SHARED in str(error):
+        return SHARED_MEMORY
+    name = error.filename if isinstance(error, OSError) else None
+    if name is None or isinstance(name, int):
+        return place
+    file = Path(os.fsdecode(name))
+    return place if same_disk(file, place) else file
+
+
+def same_disk(one: Path, other: Path) -> bool:
+    """Return whether two places, made yet or not, lie on one file system."""
+    return existing_folder(one).stat().st_dev == existing_folder(other).stat().st_dev
+
+
 def _sentence(trouble: str, place: Path) -> str:
+    if trouble == _FULL and place == SHARED_MEMORY:
+        return (
+            f"No space is left in {place}, where the processes of a training hand images on; allow more shared memory "
+            "(containers: --shm-size=8g), or decode without processes by --params runtime.workers=0."
+        )
     if trouble == _READ_ONLY:
         return (
             f"{place} cannot be written: it lies on a file system that is mounted read-only; mount it for writing, or "
@@ -227,8 +252,12 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
                 shutil.rmtree(partial, ignore_errors=True)
 
 
-def remove_partial(folder: Path) -> None:
+def remove_partial(folder: Path, *, of: str = "") -> None:
     """Remove what killed writers have left in `folder`; nobody may be writing there now.
+
+    Args:
+        folder: Where they wrote.
+        of: Names of what they wrote begin with it; others may be writing beside.
 
     Example:
         >>> import tempfile
@@ -238,7 +267,7 @@ def remove_partial(folder: Path) -> None:
         >>> list(folder.iterdir())
         []
     """
-    for left in folder.glob(PARTIAL):
+    for left in folder.glob(PARTIAL.replace("*", f"{glob.escape(of)}*", 1)):
         if left.is_dir():
             shutil.rmtree(left)
         else:

@@ -16,10 +16,11 @@ from kedro.pipeline.node import Node
 from pydantic import BaseModel
 
 from simcore.errors import LockedError
-from simcore.killed_runs import PROCESS_TAG, end_killed_runs, this_process
+from simcore.killed_runs import PROCESS_TAG, end_killed_runs
 from simcore.lineage import describe_data, describe_pools
 from simcore.logical_run import is_job
 from simcore.parameters import ParameterTree, check_parameters
+from simcore.processes import this_process
 from simcore.tracking import Tracker, current_tracker, flatten, set_tracker
 
 LOGGER = logging.getLogger(__name__)

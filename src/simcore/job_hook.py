@@ -11,30 +11,45 @@ from pydantic import BaseModel
 
 from simcore.hooks import raw_parameters, told
 from simcore.logical_run import Job, is_job, job_name, join_run
-from simcore.parameters import check_parameters
-from simcore.parameters.base import Parameters
+from simcore.parameters import EmbeddingParameters, ImageParameters, ParameterTree, check_parameters
+from simcore.parameters.data import PoolParameters
 from simcore.tracking import flatten
+from simcore.training.settings import TrainingSettings
 
-_BESIDE = frozenset({"plan", "prune", "export", "runtime"})
+_BESIDE = frozenset({"plan", "prune", "status", "export", "runtime"})
 """Groups of parameters that no artefact of the stages rests on."""
 
+# Not `runtime_only`: that also names inputs which are known by their content, such as `openset.embeddings`.
+_OF_THE_MACHINE: dict[type[BaseModel], frozenset[str]] = {
+    PoolParameters: frozenset({"datasets_root", "verify_workers"}),
+    ImageParameters: frozenset({"cache_gib"}),
+    EmbeddingParameters: frozenset({"batch_size"}),
+    TrainingSettings: TrainingSettings.runtime_only - {"log_every", "probe_every_steps"},
+}
+"""Fields that each machine may set for itself, by their model."""
 
-def decisive_names(model: BaseModel, *, before: str = "") -> set[str]:
-    """Return the flat names of the parameters that decide about results, of a tree or a part of it."""
-    names: set[str] = set()
-    skipped: frozenset[str] = getattr(model, "runtime_only", frozenset())
+
+def decisive_parameters(tree: ParameterTree) -> dict[str, Any]:
+    """Return the parameters that all jobs of a run share, flat and as plain values, those of variants included.
+
+    What is left out concerns one machine, or no artefact of the stages.
+    """
+    shared = flatten(tree.model_dump(mode="json", exclude=set(_BESIDE)))
+    machine = _machine_names(tree)
+    return {name: value for name, value in shared.items() if name not in machine}
+
+
+def _machine_names(model: BaseModel, *, before: str = "") -> set[str]:
+    """Return the flat names of the fields `_OF_THE_MACHINE`, of a tree or a part of it."""
+    names = {
+        f"{before}{name}" for kind, fields in _OF_THE_MACHINE.items() if isinstance(model, kind) for name in fields
+    }
     for name in type(model).model_fields:
         value = getattr(model, name)
-        if name in skipped or (not before and name in _BESIDE):
-            continue
-        if isinstance(value, BaseModel):
-            names |= decisive_names(value, before=f"{before}{name}.")
-        elif isinstance(value, Mapping):
-            for key, inner in value.items():
-                path = f"{before}{name}.{key}"
-                names |= decisive_names(inner, before=f"{path}.") if isinstance(inner, Parameters) else {path}
-        else:
-            names.add(f"{before}{name}")
+        parts = {f"{name}.{key}": part for key, part in value.items()} if isinstance(value, Mapping) else {name: value}
+        for path, part in parts.items():
+            if isinstance(part, BaseModel):
+                names |= _machine_names(part, before=f"{before}{path}.")
     return names
 
 
@@ -58,15 +73,13 @@ class JobHook:
         if not is_job(run_params) or mlflow is None:
             return
         tree = check_parameters(raw_parameters(self._context))
-        parameters = flatten(told(tree))
-        decisive = decisive_names(tree)
         self._job = join_run(
             str(run_params["run_id"]),
             name=job_name(run_params),
             tracking_uri=mlflow.server.mlflow_tracking_uri,
             experiment_id=mlflow.tracking.experiment._experiment.experiment_id,
-            parameters=parameters,
-            decisive={name: value for name, value in parameters.items() if name in decisive},
+            parameters=flatten(told(tree)),
+            decisive=decisive_parameters(tree),
             lock=Path(tree.runtime.work_dir) / "locks" / "tracking.lock",
         )
         self._job.begin()

@@ -3,8 +3,15 @@
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import yaml  # type: ignore[import-untyped] # its stubs are a package of their own
 from kedro.pipeline import Pipeline
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from simcore.errors import InputError, legible
+from simcore.tracking import flatten
 
 
 @dataclass(frozen=True)
@@ -95,14 +102,53 @@ def command_line(job: Job, *, env: str | None, params: Mapping[str, object]) -> 
     Args:
         job: The job.
         env: Kedro environment; None for the usual one.
-        params: What to give as `--params`, by flat name.
+        params: What to give as `--params`, by flat name. Kedro reads the same values back, lists included.
+
+    Raises:
+        InputError: If Kedro would read a value as another one.
 
     Example:
         >>> job = Job("x", 1, ("x.pretrain",), (), ("run", "--namespaces", "x"))
         >>> command_line(job, env="paper", params={"run_id": "2026-01-31T09.30.00.000Z", "data_root": "/shared/a b"})
         "kedro run --namespaces x --env paper --params 'run_id=2026-01-31T09.30.00.000Z,data_root=/shared/a b'"
+        >>> print(command_line(job, env=None, params={"selection.tau": None, "reporting.relevant_labels": ""}))
+        kedro run --namespaces x --params 'selection.tau=null,reporting.relevant_labels=""'
     """
     words = ["kedro", *job.command, *(() if env is None else ("--env", env))]
     if params:
-        words += ["--params", ",".join(f"{name}={value}" for name, value in params.items())]
+        words += ["--params", ",".join(_assign(name, value) for name, value in params.items())]
     return shlex.join(words)
+
+
+def _assign(name: str, value: object) -> str:
+    text = f"{name}={_write(value)}"
+    if not _is_read_as(text, {name: value}):
+        raise InputError(
+            f"The value {legible(repr(value))} of `{legible(name)}` cannot be written as `--params`; give it in a file "
+            "of conf/."
+        )
+    return text
+
+
+def _write(value: object) -> str:
+    """Return a value in YAML, without commas, at which Kedro cuts `--params`: a list takes a line for each part."""
+    if isinstance(value, list) and value:
+        return "\n".join("- " + _write(part).replace("\n", "\n  ") for part in value)
+    if isinstance(value, Mapping) and value:
+        return "\n".join(f"{_write(key)}:\n  " + _write(part).replace("\n", "\n  ") for key, part in value.items())
+    if not isinstance(value, str):
+        return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    if _is_read_as(f"x={value},y=- {value}", {"x": value, "y": [value]}):
+        return value
+    quoted: str = yaml.dump(value, default_style='"', allow_unicode=True, width=float("inf"))
+    return quoted.rstrip("\n").replace(",", r"\x2c")
+
+
+def _is_read_as(text: str, params: Mapping[str, object]) -> bool:
+    """Return whether Kedro reads `--params <text>` as these, by flat name (`kedro.framework.cli.utils`)."""
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    try:
+        found: Any = OmegaConf.to_container(OmegaConf.from_dotlist(items))
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError):
+        return False
+    return flatten(found) == params

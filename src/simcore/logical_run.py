@@ -1,5 +1,7 @@
 """One logical run of several commands: one save version, and one run in MLflow that they share."""
 
+import base64
+import bz2
 import fcntl
 import hashlib
 import json
@@ -23,6 +25,7 @@ _LOOKING = frozenset({"jobs", "plan", "prune", "status"})
 
 RUN_TAG = "logical_run"
 _JOB_TAG = "job."
+_SHARED_TAG = "logical_run.parameters."
 _FORM = "%Y-%m-%dT%H.%M.%S.%fZ"
 _EXAMPLE = "2026-01-31T09.30.00.000Z"
 _NAME_LENGTH = 200
@@ -182,36 +185,67 @@ def join_run(
         name: Of this job.
         tracking_uri: Store of the runs.
         experiment_id: Their experiment.
-        parameters: Flat parameters, logged by the job that makes the run.
-        decisive: Those of them that decide about results; they have to be the same in all jobs.
+        parameters: Flat parameters that the run is shown with, logged by the job that makes it, or by the next one
+            if that was killed before it had logged them all.
+        decisive: Flat parameters that have to be the same in all jobs, plain values. They stand in tags, since MLflow
+            makes these together with the run.
         lock: File in the data root by which the jobs take turns, so that only one makes the run.
 
     Raises:
-        InputError: If the run was begun with other parameters.
+        InputError: If the run was begun with other parameters, or does not say with which.
     """
     from mlflow.entities import Param
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(tracking_uri)
-    told = {key: str(value)[:_VALUE_LENGTH] for key, value in parameters.items()}
+    shown = {key: str(value)[:_VALUE_LENGTH] for key, value in parameters.items()}
     with in_turn(lock):
         found = client.search_runs([experiment_id], filter_string=f"tags.{RUN_TAG} = '{run_id}'")
         if found:
             run = found[0]
-            _check_parameters(run_id, begun=run.data.params, given=told, names=decisive)
+            _check_parameters(run_id, begun=_from_tags(run.data.tags), given=_from_tags(_to_tags(decisive)))
         else:
-            tags = {RUN_TAG: run_id, "simcore.parameters": json.dumps(told)[:_TAG_LENGTH]}
+            tags = {RUN_TAG: run_id, "simcore.parameters": json.dumps(shown)[:_TAG_LENGTH], **_to_tags(decisive)}
             run = client.create_run(experiment_id, run_name=run_id, tags=tags)
-            client.log_batch(run.info.run_id, params=[Param(key, value) for key, value in told.items()])
+        # MLflow logs a hundred at a time: a job that is killed meanwhile leaves a part of them.
+        missing = [Param(key, value) for key, value in shown.items() if key not in run.data.params]
+        if missing:
+            client.log_batch(run.info.run_id, params=missing)
     return Job(tracking_uri, run.info.run_id, name, lock)
 
 
-def _check_parameters(
-    run_id: str, *, begun: Mapping[str, str], given: Mapping[str, str], names: Mapping[str, Any]
-) -> None:
-    differing = sorted(key for key in names if key in begun and begun[key] != given[key])
+def _to_tags(decisive: Mapping[str, Any]) -> dict[str, str]:
+    """Return parameters as tags, packed: the thousands of a tree with variants make a few."""
+    packed = base64.b64encode(bz2.compress(json.dumps(decisive).encode())).decode()
+    starts = range(0, len(packed), _TAG_LENGTH)
+    return {f"{_SHARED_TAG}{number}": packed[start : start + _TAG_LENGTH] for number, start in enumerate(starts)}
+
+
+def _from_tags(tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return the parameters that `_to_tags` packed; nothing where there are no such tags."""
+    numbers = sorted(int(name.removeprefix(_SHARED_TAG)) for name in tags if name.startswith(_SHARED_TAG))
+    packed = "".join(tags[f"{_SHARED_TAG}{number}"] for number in numbers)
+    found: dict[str, Any] = json.loads(bz2.decompress(base64.b64decode(packed))) if packed else {}
+    return found
+
+
+def _check_parameters(run_id: str, *, begun: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    if not begun:
+        raise InputError(
+            f"The run {run_id} does not say with which parameters it was begun (by another version of SimCore?): give "
+            "this command a `run_id` of its own."
+        )
+    differing = [
+        name
+        for name in begun.keys() | given.keys()
+        if name not in begun or name not in given or begun[name] != given[name]
+    ]
     if differing:
-        shown = "; ".join(f"{key} was {begun[key]} and is {given[key]}" for key in differing[:3])
+        # Those that only one of them has come last: an arm or a method more has many, and a reason in another name.
+        differing.sort(key=lambda name: (name not in begun or name not in given, name))
+        shown = "; ".join(
+            f"{name} was {begun.get(name, 'absent')} and is {given.get(name, 'absent')}" for name in differing[:3]
+        )
         more = f"; and {len(differing) - 3} more" if len(differing) > 3 else ""  # noqa: PLR2004 as many as are shown
         raise InputError(
             f"The run {run_id} was begun with other parameters ({shown}{more}): give all its commands the same --env "

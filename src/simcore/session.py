@@ -9,12 +9,16 @@ from kedro.framework.session import KedroSession
 from kedro.io.core import VersionNotFoundError
 from kedro.runner import SequentialRunner
 
-from simcore.errors import DiskError, SimCoreError, legible
+from simcore.errors import DiskError, SimCoreError, in_a_line, legible
 from simcore.files import check_writable, disk_trouble
+from simcore.interrupts import heard
 from simcore.logical_run import RUN_ID, check_run_id
 from simcore.reuse import ReuseRunner
 
 LOGGER = logging.getLogger(__name__)
+
+# Packages that write to the database of MLflow, and would leave it locked.
+_TRANSACTIONS = ("mlflow", "sqlalchemy")
 
 
 def _project_error(error: BaseException | None) -> SimCoreError | None:
@@ -78,12 +82,16 @@ class SimCoreSession(KedroSession):
             kwargs["runner"] = ReuseRunner(is_async=getattr(runner, "_is_async", False))
         try:
             check_writable(self._data_root())  # before MLflow tries for minutes to open its database there
-            return super().run(*args, **kwargs)
+            with heard(after=_TRANSACTIONS):
+                return super().run(*args, **kwargs)
         except KeyboardInterrupt as interrupt:
             # Kedro tells its hooks about exceptions only; tracking must not leave runs open.
-            self._hook_manager.hook.on_pipeline_error(
-                error=interrupt, run_params=self.store, pipeline=None, catalog=None
-            )
+            try:
+                self._hook_manager.hook.on_pipeline_error(
+                    error=interrupt, run_params=self.store, pipeline=None, catalog=None
+                )
+            except Exception as error:  # such as of a database that somebody else has locked
+                LOGGER.warning("MLflow was not told (%s); the next command tells it.", in_a_line(error))
             LOGGER.warning(
                 "Interrupted. Finished artefacts and training states are kept: the same command goes on from there."
             )

@@ -23,17 +23,18 @@ def work_directory() -> Path:
 
 def enter_work_directory(root: Path, *, node: str, fingerprint: str) -> None:
     """Make `work_directory` return the folder of `node` with this recipe below `root`."""
-    _CURRENT.set(_folder(root, node, fingerprint))
+    _CURRENT.set(work_folder(root, node, fingerprint))
 
 
 def forget_work_directory(root: Path, *, node: str, fingerprint: str) -> None:
     """Remove the folder of a node whose artefacts are saved: a run killed just then has left it."""
-    folder = _folder(root, node, fingerprint)
+    folder = work_folder(root, node, fingerprint)
     if folder.exists():
         shutil.rmtree(folder)
 
 
-def _folder(root: Path, node: str, fingerprint: str) -> Path:
+def work_folder(root: Path, node: str, fingerprint: str) -> Path:
+    """Return where a node keeps unfinished work of a recipe, below `root`."""
     return root / f"{node}-{fingerprint[:12]}"
 
 

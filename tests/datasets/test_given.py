@@ -11,16 +11,16 @@ from kedro.io.core import DatasetError, Version
 
 from simcore.datasets.given import CertificateDataset, CoresetDataset
 from simcore.datasets.tables import TableDataset
-from simcore.errors import InputError
+from simcore.errors import ArtefactError, InputError, SimCoreError
 
 
 @contextmanager
-def refused(message: str) -> Iterator[None]:
+def refused(message: str, kind: type[SimCoreError] = InputError) -> Iterator[None]:
     """Expect one sentence; Kedro wraps what comes out of `load` and `save`, and the session unwraps it."""
-    with pytest.raises((InputError, DatasetError)) as caught:
+    with pytest.raises((kind, DatasetError)) as caught:
         yield
-    error = caught.value if isinstance(caught.value, InputError) else caught.value.__cause__
-    assert isinstance(error, InputError) and "\n" not in str(error)
+    error = caught.value if isinstance(caught.value, kind) else caught.value.__cause__
+    assert isinstance(error, kind) and "\n" not in str(error)
     assert re.search(message, str(error))
 
 
@@ -80,4 +80,26 @@ def test_a_list_of_an_open_set_that_was_not_read(tmp_path: Path) -> None:
         filepath=str(tmp_path / "c.parquet"), given=str(tmp_path / "picks.txt"), manifest=str(tmp_path / "m.parquet")
     )
     with refused("no manifest yet; run the stage `ingestion` before"):
+        coreset.load()
+
+
+def test_a_changed_byte_of_the_manifest_is_found(dataset: Callable[..., CoresetDataset], tmp_path: Path) -> None:
+    """Also one in a key, which would still be read: as that of another image."""
+    coreset = dataset("b\na\n")
+    (manifest,) = tmp_path.glob("manifest.parquet/*/manifest.parquet")
+    whole = manifest.read_bytes()
+    for place in (0, whole.index(b"/pool/a.png"), len(whole) - 6):
+        manifest.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with refused(f"{re.escape(str(manifest))} does not hold the bytes that were written; remove", ArtefactError):
+            coreset.load()
+
+
+def test_a_manifest_too_large_for_digests_is_named_where_it_cannot_be_read(
+    dataset: Callable[..., CoresetDataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simcore.content.CHECKED_BYTES", 10)
+    coreset = dataset("b\na\n")
+    (manifest,) = tmp_path.glob("manifest.parquet/*/manifest.parquet")
+    manifest.write_bytes(manifest.read_bytes()[:-1] + b"?")
+    with refused(f"{re.escape(str(manifest))} cannot be read", ArtefactError):
         coreset.load()

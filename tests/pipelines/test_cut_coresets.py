@@ -8,6 +8,7 @@ import pytest
 
 from simcore.embeddings import Embeddings, open_embeddings, write_embeddings
 from simcore.parameters import ArmParameters, ClusteringParameters, ParameterTree
+from simcore.pipelines.arm_settings import adapt_selection
 from simcore.pipelines.clustering.nodes import cluster_target, cluster_target_in
 from simcore.pipelines.selection import nodes
 from simcore.pipelines.selection.nodes import cut_coreset, peel_rounds, pick_coreset
@@ -64,7 +65,7 @@ def test_cuts_are_what_fresh_selections_pick(
             clusters,
             embeddings["openset"],
             excluded,
-            ArmParameters(openset="coreset", **arm).selection(given),
+            adapt_selection(given, ArmParameters(openset="coreset", **arm)),
             settings.runtime,
         )
         for name, arm in ARMS.items()

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from simcore.backbones import Encoder
-from simcore.errors import InputError
+from simcore.errors import ArtefactError, InputError
 from simcore.images import read_bytes, read_source
 from simcore.parameters import ParameterTree
 from simcore.pipelines.export.nodes import export_artefacts
@@ -199,6 +199,26 @@ def test_picks_of_another_open_set_are_refused(export, made: Made, finished: Pat
     other = {**made, "openset_manifest": {**made["openset_manifest"], "path": str(version)}}
     with pytest.raises(InputError, match="are not in the newest manifest of the open-set"):
         export(made=other, what="random")
+
+
+@pytest.mark.parametrize("damaged", ["target_manifest", "openset_manifest", "coreset_simcore"])
+@pytest.mark.parametrize("large", [False, True])
+def test_a_changed_byte_is_found(
+    export, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, damaged: str, large: bool
+) -> None:
+    """Compared with what was written where that is done at a load, else named where it cannot be read."""
+    if large:
+        monkeypatch.setattr("simcore.content.CHECKED_BYTES", 10)
+    version = shutil.copytree(made[damaged]["path"], tmp_path / f"{damaged}.parquet" / "later")
+    file = version / f"{damaged}.parquet"
+    whole = file.read_bytes()
+    place = len(whole) - 1 if large else len(whole) // 3
+    file.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+    other = {**made, damaged: {**made[damaged], "path": str(version)}}
+    sentence = "cannot be read" if large else "does not hold the bytes that were written"
+    with pytest.raises(ArtefactError, match=rf"{damaged}\.parquet {sentence}.*remove"):
+        export(made=other, what="x_coreset", encoders=("none",))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_lost_image_leaves_nothing_behind(export, made: Made, finished: Path, tmp_path: Path) -> None:

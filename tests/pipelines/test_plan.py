@@ -40,6 +40,8 @@ def test_after_the_selection_it_is_exact_and_stale_selections_do_not_count(finis
     assert "tau decided" in table.loc["simcore", "size_decided_by"]
     stale = _plan(root, {**small_data, "selection": {"tau": 0.9}})
     assert stale.loc["simcore", "bound"] == "at most"
+    again = _plan(root, {**small_data, "comparison": {"arms": ["x", "random"]}})
+    assert list(again.index) == ["retrieval", "x", "random"]
     again = _plan(root, small_data)
     assert again.loc["simcore", "bound"] == "exact"
 

@@ -1,5 +1,7 @@
 """The fingerprint of a node's code."""
 
+import ast
+import hashlib
 import sys
 from pathlib import Path
 
@@ -54,3 +56,67 @@ def test_stages_do_not_depend_on_the_report() -> None:
     for stage in ("retrieval", "embedding", "clustering", "selection", "pretraining"):
         reached = code.reachable_modules(f"simcore.pipelines.{stage}.nodes")
         assert not [name for name in reached if name.startswith("simcore.reporting")], stage
+
+
+SOURCE = '''
+"""Words."""
+import math as m
+from pathlib import *
+
+@staticmethod
+class A(dict, metaclass=type):
+    x: int = 0x10
+
+    async def f(self, a, /, b=1.5, *c, d=None, e, **g) -> None:
+        """Words."""
+        async with self as (p, q):
+            return {**g, 1: {2, *c}}, [i async for i in a if i], lambda: (yield)
+
+def h(n):
+    global z
+    match n:
+        case {"k": [1, *_], **rest} | A(x=None) if rest:
+            z = f"{n:<{n}}{n:}{n!r:>{n}.2f}\U0001fae8{{" "\U0001fae8" f"{n=}"
+    try:
+        z[1:, ...] += 1j
+    except* OSError as error:
+        raise ValueError(b"\\xff", u"u") from error
+    else:
+        del z
+    return not -n < m.pi <= (w := 3)
+'''
+
+
+def test_the_digest_of_a_text_is_the_same_in_every_version_of_python() -> None:
+    spelled = code._spell(code._without_docstrings(ast.parse(SOURCE)))
+    assert hashlib.sha256(spelled.encode()).hexdigest() == (
+        "daa7c5c66dca995cf8c469569425eb7c494744a22f8036445263ba7ce4b7342f"
+    )
+
+
+def test_syntax_trees_that_differ_are_spelled_differently() -> None:
+    texts = [
+        "f(a, b)",
+        "f(a)(b)",
+        "f((a, b))",
+        "f([a, b])",
+        "f('a', b)",
+        "f(a=b)",
+        "f(**a, b=b)",
+        "{**a, None: b}",
+        "{a: b}",
+    ]
+    texts += [
+        "x = None",
+        "x = 0",
+        "x = 0.0",
+        "x = False",
+        "x = ''",
+        "x = b''",
+        "x = []",
+        "x = ()",
+        "x: y",
+        "x: y = None",
+    ]
+    texts += ["lambda *, a, b=None: 0", "lambda *, a=None, b: 0", "lambda *, a, b: 0", "lambda a, b=None, /: 0"]
+    assert len({code._spell(ast.parse(text)) for text in texts}) == len(texts)

@@ -77,6 +77,30 @@ def test_a_killed_process_leaves_no_lock(tmp_path: Path, holder) -> None:
     assert told["pid"] == os.getpid()
 
 
+def test_a_worker_that_outlives_its_killed_process_keeps_no_lock(tmp_path: Path) -> None:
+    """The workers of a data loader are forked, and notice after seconds that nobody is left to work for."""
+    code = HOLD.replace('    print("held"', '    if os.fork() == 0:\n        time.sleep(600)\n    print("held"')
+    command = [sys.executable, "-c", f"import os\n{code}", str(tmp_path), "-", "x"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    try:
+        process.kill()
+        process.wait()
+        os.killpg(process.pid, 0)  # the worker is there
+        with locked(tmp_path, {None, "x"}):
+            pass
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_of_those_that_share_a_lock_one_that_runs_is_named(tmp_path: Path, holder) -> None:
+    runs, ended = holder("simcore"), holder("x")  # who comes last is written down
+    ended.kill()
+    ended.wait()
+    with pytest.raises(SimCoreError, match=f"process {runs.pid} on"), locked(tmp_path, {None}):
+        pass
+
+
 def test_a_try_leaves_what_the_holder_wrote(tmp_path: Path, holder) -> None:
     process = holder("-")
     for _ in range(2):

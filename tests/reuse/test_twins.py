@@ -83,12 +83,21 @@ def test_an_older_version_of_the_node_itself_is_found(tmp_path: Path) -> None:
     assert CALLS == ["a from work_a"]
 
 
-@pytest.mark.parametrize("lost", ["work", "told"])
-def test_half_of_an_artefact_is_not_taken_over(tmp_path: Path, lost: str) -> None:
+@pytest.mark.parametrize("damage", ["lost", "cut", "changed"])
+@pytest.mark.parametrize("part", ["work", "told"])
+def test_what_is_not_whole_is_not_taken_over(tmp_path: Path, part: str, damage: str) -> None:
     run(tmp_path, "1", names=("a",), a=11)
-    (tmp_path / "a" / f"{lost}.parquet" / "1" / f"{lost}.parquet").unlink()
+    file = tmp_path / "a" / f"{part}.parquet" / "1" / f"{part}.parquet"
+    whole = file.read_bytes()
+    if damage == "lost":
+        file.unlink()
+    else:
+        file.write_bytes(whole[:-1] if damage == "cut" else whole[:-1] + b"?")
     run(tmp_path, "2", names=("b",), b=11)
     assert CALLS == ["b"]
+    if damage == "cut":  # which the plan sees, and the node itself would find again
+        run(tmp_path, "3", names=("a",), a=11)
+        assert CALLS == ["a from work_b"]
 
 
 def test_nothing_is_taken_over_where_it_may_not(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -136,6 +137,15 @@ def test_a_certificate_that_says_something_else_is_refused(run, tmp_path, change
     told = json.loads((tmp_path / "certificate.json").read_text())
     (tmp_path / "certificate.json").write_text(json.dumps(told | change))
     with pytest.raises(ArtefactError, match=f"cannot be read .1 validation error for Certificate {words} "):
+        Selection.load(tmp_path)
+
+
+def test_a_save_that_stops_half_way_leaves_no_mixture(run, tmp_path, monkeypatch):
+    run.save(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(OSError):
+        patch.setattr(type(run.certificate), "to_dict", mock.Mock(side_effect=OSError("killed here")))
+        run.save(tmp_path)
+    with pytest.raises(InputError, match=r"has no `certificate\.json`"):
         Selection.load(tmp_path)
 
 

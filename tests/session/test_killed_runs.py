@@ -9,7 +9,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from simcore.killed_runs import PROCESS_TAG, end_killed_runs, this_process
+from simcore.killed_runs import PROCESS_TAG, end_killed_runs
+from simcore.processes import this_process
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def client(tmp_path: Path) -> mlflow.MlflowClient:
 
 def of_another_process() -> str:
     """Return what a process that has ended was known by."""
-    code = "from simcore.killed_runs import this_process; print(this_process())"
+    code = "from simcore.processes import this_process; print(this_process())"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 

@@ -8,9 +8,8 @@ from typing import Any, TypeVar
 from kedro.io.core import AbstractVersionedDataset, DatasetError, Version, generate_timestamp
 
 from simcore.content import CONTENT_NAME, find_damage, whole_versions, write_content
-from simcore.errors import ArtefactError, reading
 from simcore.files import atomic_directory, atomic_file
-from simcore.reuse.records import RECORD_NAME
+from simcore.reuse.records import RECORD_NAME, reading_stored
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -68,16 +67,9 @@ class AtomicDataset(AbstractVersionedDataset[_In, _Out]):
         """Return the artefact at `path`, a version of this dataset.
 
         Raises:
-            ArtefactError: If files are missing or are not what was written.
+            ArtefactError: If files are missing or are not what was written, or cannot be read.
         """
-        damage = find_damage(path, self._content_of(path))
-        if damage is not None:
-            remove = path.parent if self._version else path
-            raise ArtefactError(
-                f"{damage}; remove {remove}, and the stage that made it makes it again (or remove "
-                f"{self._content_of(path)}, if the change was meant)."
-            )
-        with reading(path, advice="remove it, and the stage that made it makes it again, or bring back a whole copy"):
+        with reading_stored(path, content=self._content_of(path)):
             return self._read(path)
 
     def save(self, data: _In) -> None:

@@ -1,5 +1,6 @@
 """Embedding shards as a catalog entry."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,16 @@ class EmbeddingsDataset(AtomicDataset[Any, Any]):
         return self.given.exists() if self.given is not None else super()._exists()
 
     def outside_state(self) -> str | None:
-        """Return the fingerprint of given embeddings; None where the project makes its own."""
+        """Return what given embeddings are and when their shards were written; None where the project makes its own.
+
+        Other rows under the same keys have the same fingerprint, but were written at another time.
+        """
         from simcore.embeddings import open_embeddings
 
-        return None if self.given is None else str(open_embeddings(self.given).fingerprint())
+        if self.given is None:
+            return None
+        times = [(path.name, path.stat().st_mtime_ns) for path in sorted(Path(self.given).glob("*.parquet"))]
+        return hashlib.sha256(f"{open_embeddings(self.given).fingerprint()} {times}".encode()).hexdigest()
 
     def _write(self, data: Any, path: Path) -> None:
         for shard in sorted(Path(data.directory).glob("*.parquet")):

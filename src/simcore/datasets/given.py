@@ -12,6 +12,7 @@ from simcore.datasets.atomic import AtomicDataset
 from simcore.datasets.records import RecordsDataset
 from simcore.datasets.tables import TableDataset
 from simcore.errors import InputError
+from simcore.reuse.records import read_stored_table
 
 
 class _UnlessGiven(AtomicDataset[Any, Any]):
@@ -85,19 +86,17 @@ class CoresetDataset(_UnlessGiven, TableDataset):
         self.manifest = manifest
 
     def _instead(self, given: Path) -> pd.DataFrame:
-        import pyarrow.dataset as ds
-
         from simcore.exporting import read_list, resolve_list
 
         listed = read_list(given)
         newest = TableDataset(filepath=self.manifest, version=Version(None, None))
         try:
-            path = str(newest._get_load_path())
+            path = Path(newest._get_load_path())
         except VersionNotFoundError as error:
             raise InputError(
                 f"{given} lists images of the open-set, which has no manifest yet; run the stage `ingestion` before."
             ) from error
-        manifest = ds.dataset(path).to_table(["key", "uri", "source"]).to_pandas()
+        manifest = read_stored_table(path, columns=["key", "uri", "source"])
         rows = resolve_list(listed, manifest, path=given)
         n = len(rows)
         return pd.DataFrame(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro_datasets._typing import TablePreview
 from kedro_datasets.pandas import ParquetDataset
@@ -25,7 +26,10 @@ class TableDataset(AtomicDataset[pd.DataFrame | Path, pd.DataFrame]):
             ParquetDataset(filepath=path.as_posix(), save_args={"index": False}).save(data)
 
     def _read(self, path: Path) -> pd.DataFrame:
-        return ParquetDataset(filepath=path.as_posix()).load()
+        frame: pd.DataFrame = ParquetDataset(filepath=path.as_posix()).load()
+        texts = [name for name in frame if isinstance(frame[name].dtype, pd.StringDtype)]
+        pa.Table.from_pandas(frame[texts], preserve_index=False).validate(full=True)  # bytes that are no UTF-8
+        return frame
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Return the first rows for kedro-viz, reading no more than those."""

@@ -71,7 +71,7 @@ class ByteReader:
         except pa.ArrowException as error:
             raise UnreadableError(f"the Parquet file is damaged: {in_a_line(error)}") from error
         except OSError as error:
-            raise UnreadableError(error.strerror or str(error)) from error
+            raise UnreadableError(error.strerror or in_a_line(error)) from error
 
     def _read_packed(self, path: str, row: int) -> bytes:
         with self._locks.setdefault(os.getpid(), threading.Lock()):

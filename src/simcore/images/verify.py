@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from tqdm import tqdm
 
 from simcore.devices import usable_cores
+from simcore.errors import in_a_line
 from simcore.images.decode import decode_compact, measure
 from simcore.images.encoded import Encoded, UnreadableError, map_images
 from simcore.images.runs import BATCH_ROWS, write_tables
@@ -64,7 +65,7 @@ def measure_images(
         except FileNotFoundError:
             return 0, 0, NOT_THERE
         except OSError as error:
-            return 0, 0, error.strerror or str(error)
+            return 0, 0, error.strerror or in_a_line(error)
         return width, height, None
 
     for position, (width, height, reason) in map_images(measure_one, uris, workers=usable_workers(workers)):

@@ -5,7 +5,6 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from simcore.parameters.base import Names, Parameters, Seeds
-from simcore.parameters.selection import ClusteringParameters, SelectionParameters
 from simcore.parameters.variants import in_variant
 
 PUBLISHED = "published"
@@ -70,18 +69,6 @@ class ArmParameters(Parameters):
     def is_plain(self) -> bool:
         """Whether its coreset is the one that `clustering` and `selection` alone describe."""
         return self.openset == "coreset" and self.n_clusters is None and self.ratio is None and self.tau is None
-
-    def clustering(self, given: ClusteringParameters, *, n_target: int) -> ClusteringParameters:
-        """Return the clustering with this arm's number of centroids."""
-        if self.n_clusters is None:
-            return given
-        return given.model_copy(update={"n_clusters": n_target if self.n_clusters == "all" else self.n_clusters})
-
-    def selection(self, given: SelectionParameters) -> SelectionParameters:
-        """Return the selection with this arm's size or threshold; a share has no stop rule."""
-        if self.ratio is not None:
-            return given.model_copy(update={"budget": self.ratio, "tau": None})
-        return given if self.tau is None else given.model_copy(update={"tau": self.tau})
 
 
 class StudyParameters(Parameters):

@@ -1,7 +1,7 @@
 """Fingerprint of the code that a node runs: its module and every module of the package that it can reach.
 
 Comments, docstrings and formatting do not count, so rewording a docstring re-makes nothing; a changed
-statement anywhere below the node re-makes its artefacts.
+statement anywhere below the node re-makes its artefacts. Nor does the version of Python count.
 """
 
 import ast
@@ -51,6 +51,29 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
     return tree
 
 
+def _spell(part: Any) -> str:
+    """Return a part of a syntax tree as text, the same in every version of Python.
+
+    `ast.dump` is not: 3.12 gave functions and classes a field, and 3.13 stopped writing empty ones. Here they are never
+    written, so a field that a later version adds does not count until it is used; nor are empty texts in f-strings, of
+    which 3.12 puts one behind `{width}` in `f"{x:<{width}}"`.
+
+    Example:
+        >>> _spell(ast.parse("x = f()"))
+        "Module(body=[Assign(targets=[Name(id='x',ctx=Store())],value=Call(func=Name(id='f',ctx=Load())))])"
+    """
+    if isinstance(part, ast.JoinedStr):
+        said = [value for value in part.values if not isinstance(value, ast.Constant) or value.value]
+        return f"JoinedStr({_spell(said)})"
+    if isinstance(part, ast.AST):
+        fields = [f"{name}={_spell(value)}" for name, value in ast.iter_fields(part) if value not in (None, [])]
+        return f"{type(part).__name__}({','.join(fields)})"
+    if isinstance(part, list):
+        return f"[{','.join(map(_spell, part))}]"
+    # Not repr, which escapes the characters that this version's Unicode does not know.
+    return ascii(part)
+
+
 def _imported(tree: ast.Module, package: str) -> set[str]:
     """Return the names of the package's modules that `tree` imports, inside functions too."""
     names: set[str] = set()
@@ -71,7 +94,7 @@ def _read(name: str) -> tuple[str, frozenset[str]] | None:
         return None
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imported = _imported(tree, name.partition(".")[0])
-    digest = hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest()
+    digest = hashlib.sha256(_spell(_without_docstrings(tree)).encode()).hexdigest()
     return digest, frozenset(imported)
 
 

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,9 +12,23 @@ from typing import IO
 
 from simcore.errors import LockedError
 from simcore.files import check_writable
+from simcore.processes import is_gone, this_process
 
 SHARED_STAGES = "stages"
 """Lock of the nodes without a namespace: what they make is read by those of every namespace."""
+
+
+# Files that hold locks. A process that is forked shares them, and would keep the locks when this one is killed.
+_HELD: set[IO[str]] = set()
+
+
+def _let_go() -> None:
+    for file in _HELD:
+        file.close()
+    _HELD.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 @contextmanager
@@ -54,25 +67,34 @@ def locked(folder: Path, namespaces: set[str | None]) -> Iterator[None]:
 def _hold(path: Path, held: ExitStack, *, alone: bool) -> None:
     # Opened to append: what the holder wrote must survive the try of another.
     file = held.enter_context(path.open("a+", encoding="utf-8"))
+    _HELD.add(file)
+    held.callback(_HELD.discard, file)
     try:
         fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise LockedError(
-            f"Another run works on the same data root ({_holder(file)}; lock {path}). Wait until it ends, or give this "
+            f"Another run works on the same data root ({_holder(path)}; lock {path}). Wait until it ends, or give this "
             "one its own with --params data_root=<folder>."
         ) from error
     file.seek(0)
     file.truncate()
-    me = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
-    file.write(json.dumps({**me, "command": " ".join(sys.argv)[:500]}) + "\n")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    file.write(json.dumps({**json.loads(this_process()), "since": now, "command": " ".join(sys.argv)[:500]}) + "\n")
     file.flush()
 
 
-def _holder(file: IO[str]) -> str:
-    """Return who holds a lock, as far as that is written down."""
-    file.seek(0)
-    try:
-        told = json.loads(file.read())
-        return f"process {told['pid']} on {told['host']} since {told['since']}"
-    except (ValueError, KeyError, TypeError):
-        return "it has not said which"
+def _holder(path: Path) -> str:
+    """Return who holds a lock, as far as that is written down.
+
+    A lock that is shared names the last one to come, which may have ended; the others have a namespace of their own.
+    """
+    for place in (path, *sorted(path.parent.glob("namespace-*.lock"))):
+        try:
+            text = place.read_text(encoding="utf-8")
+            told = json.loads(text)
+            said = f"process {told['pid']} on {told['host']} since {told['since']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if not is_gone(text):
+            return said
+    return "it has not said which"

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from simcore.parameters import typed_parameter
 from simcore.reuse.code import code_fingerprint
-from simcore.reuse.reading import is_wanted, only_needed, parameters_asked, unread
+from simcore.reuse.reading import is_wanted, may_be_reused, only_needed, parameters_asked, unread
 from simcore.reuse.records import Record, read_record
 from simcore.reuse.values import plain, value_fingerprint
 
@@ -101,6 +101,8 @@ def _why(node: Node, records: Mapping[str, Record | None], step: Mapping[str, An
     remade_inputs = sorted(remade & set(node.inputs))
     if remade_inputs:
         return f"{', '.join(remade_inputs)} will be made again"
+    if not may_be_reused(node.func):
+        return "it is worked out anew whenever it is asked for"
     for record in records.values():
         assert record is not None
         for kind in ("parameters", "inputs"):
@@ -128,8 +130,8 @@ def make_plan(pipeline: Pipeline, catalog: CatalogProtocol, *, reuse: bool = Tru
     its inputs; those of inputs that `pipeline` makes itself are taken from the plan, those of others from
     the record beside the stored artefact. So a change re-makes everything downstream of it and nothing else.
     An artefact whose files are missing or of another size than when they were written has to be made again. A node
-    without stored outputs always runs; one whose outputs nobody reads (`reads_only_if`, and the dataset
-    `may_be_missing`; `wanted_only_if`) is no part of the plan.
+    without stored outputs, or marked `never_reused`, always runs; one whose outputs nobody reads (`reads_only_if`, and
+    the dataset `may_be_missing`; `wanted_only_if`) is no part of the plan.
 
     Args:
         pipeline: The nodes asked for.
@@ -175,6 +177,7 @@ def make_plan(pipeline: Pipeline, catalog: CatalogProtocol, *, reuse: bool = Tru
         is_given = bool(given) and all(state is not None for state in given.values())
         fresh = is_given or (
             reuse
+            and may_be_reused(node.func)
             and bool(records)
             and all(record is not None and record.fingerprint == made[name] for name, record in records.items())
         )

@@ -9,6 +9,7 @@ from kedro.pipeline import Pipeline
 
 _READS = "reads_only_if"
 _WANTED = "wanted_only_if"
+_ANEW = "never_reused"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -71,6 +72,17 @@ def reads_only_if(dataset: str, *conditions: Condition) -> Callable[[Function], 
         return function
 
     return mark
+
+
+def never_reused(function: Function) -> Function:
+    """Mark a node as one that runs whenever it is asked for, such as one that people ask for what it prints."""
+    setattr(function, _ANEW, True)
+    return function
+
+
+def may_be_reused(function: Callable[..., Any]) -> bool:
+    """Return whether what a node has made may stand for what it would make."""
+    return not getattr(function, _ANEW, False)
 
 
 def unread(function: Callable[..., Any], parameters: Mapping[str, Any]) -> set[str]:

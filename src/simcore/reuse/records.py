@@ -1,13 +1,19 @@
 """The record beside every artefact: what it was made from, and when."""
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 from kedro.io.core import AbstractDataset, AbstractVersionedDataset, VersionNotFoundError
 
-from simcore.errors import ArtefactError, in_a_line
+from simcore.content import CONTENT_NAME, find_damage
+from simcore.errors import ArtefactError, in_a_line, reading
 from simcore.files import atomic_file
 
 RECORD_NAME = "made_from.json"
@@ -53,6 +59,47 @@ def stored_path(dataset: AbstractDataset | None) -> Path | None:
     except VersionNotFoundError:
         return None
     return path if path.exists() else None
+
+
+@contextmanager
+def reading_stored(path: Path, *, content: Path | None = None, digests_up_to: float | None = None) -> Iterator[None]:
+    """Compare a stored artefact with the list of its content, and name it in whatever is raised on its bytes.
+
+    Args:
+        path: The artefact.
+        content: The list; by default that of a version, beside the artefact.
+        digests_up_to: See `simcore.content.find_damage`.
+
+    Raises:
+        ArtefactError: Files are missing or are not what was written, or they cannot be read.
+    """
+    content = path.with_name(CONTENT_NAME) if content is None else content
+    damage = find_damage(path, content, digests_up_to=digests_up_to)
+    if damage is not None:
+        remove = path.parent if content.name == CONTENT_NAME else path
+        raise ArtefactError(
+            f"{damage}; remove {remove}, and the stage that made it makes it again (or remove {content}, if the "
+            "change was meant)."
+        )
+    with reading(path, advice="remove it, and the stage that made it makes it again, or bring back a whole copy"):
+        yield
+
+
+def read_stored_table(path: Path, *, columns: Sequence[str], where: pc.Expression | None = None) -> pd.DataFrame:
+    """Return columns of a stored table such as a manifest, without the rows that `where` leaves out.
+
+    Args:
+        path: Of the table in its version's folder.
+        columns: Those to read.
+        where: Which rows; all when None.
+
+    Raises:
+        ArtefactError: It is not what was written, or cannot be read.
+    """
+    with reading_stored(path):
+        table = ds.dataset(path).to_table(list(columns), filter=where)
+        table.validate(full=True)  # above `CHECKED_BYTES` no digest has spoken for lengths and texts
+        return table.to_pandas()
 
 
 def record_path(dataset: AbstractDataset) -> Path | None:

@@ -110,7 +110,8 @@ def _remove_partial(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         if isinstance(dataset, AbstractVersionedDataset):
             place = Path(str(dataset._filepath))
             for folder in [each for each in place.glob("*") if each.is_dir()] if dataset._version else [place.parent]:
-                remove_partial(folder)
+                # Without versions the artefacts of several arms, each its own process, lie in one folder.
+                remove_partial(folder, of="" if dataset._version else f"{place.name}.")
                 if dataset._version and not any(folder.iterdir()):
                     folder.rmdir()
 
@@ -164,7 +165,7 @@ class ReuseRunner(SequentialRunner):
         stale = pipeline.filter(node_names=names) if names else Pipeline([])
         planned = getattr(getattr(hook_manager, "hook", None), "after_plan_made", None)
         if planned is not None:  # the project's own hook, beside Kedro's
-            planned(stale=stale, catalog=catalog)
+            planned(stale=stale, catalog=catalog, steps=plan.stale)
         recorder = _Recorder(plan, catalog, run_id=run_id, work_root=work_root, reuse=reuse)
         if hook_manager is not None:
             hook_manager.register(recorder)

@@ -9,6 +9,7 @@ from kedro.io import CatalogProtocol
 from kedro.io.core import AbstractVersionedDataset
 from kedro.pipeline.node import Node
 
+from simcore.content import CONTENT_NAME, find_damage
 from simcore.reuse.records import RECORD_NAME, Record, load_record
 from simcore.reuse.taking_over import Found
 from simcore.reuse.values import value_fingerprint
@@ -68,7 +69,7 @@ class Twins:
         return dataset.read_at(path)
 
     def _made(self, name: str, wanted: str) -> dict[_Made, tuple[Path, Record]]:
-        """Return the versions known by `wanted` that stand where the output `name` does, in any namespace."""
+        """Return the whole versions known by `wanted` that stand where the output `name` does, in any namespace."""
         dataset = self._catalog.get(name)
         if not isinstance(dataset, AbstractVersionedDataset):
             return {}
@@ -77,8 +78,13 @@ class Twins:
             for path in folder.glob(f"*/{RECORD_NAME}"):
                 record = load_record(path)
                 artefact = path.parent / folder.name
-                if record.content == wanted and artefact.exists():
+                if record.content != wanted or not artefact.exists():
+                    continue
+                damage = find_damage(artefact, path.with_name(CONTENT_NAME))
+                if damage is None:
                     made[record.made_at, space] = artefact, record
+                else:
+                    LOGGER.warning("%s: %s is not taken over: %s.", self._node.name, record.dataset, damage)
         return made
 
 

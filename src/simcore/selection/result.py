@@ -246,9 +246,13 @@ class Selection:
         )
 
     def save(self, directory: str | Path) -> None:
-        """Write `coreset.parquet`, `trace.parquet` and `certificate.json`, each whole or not at all."""
+        """Write `coreset.parquet`, `trace.parquet` and `certificate.json`, each whole or not at all.
+
+        The certificate is removed first and written last: no selection that stops half way is taken for one.
+        """
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
+        (directory / "certificate.json").unlink(missing_ok=True)
         for name, frame in (("coreset", self.coreset_frame()), ("trace", self.trace)):
             with atomic_file(directory / f"{name}.parquet") as partial:
                 pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), partial)

@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from simcore.errors import InputError
 from simcore.exporting import read_list, resolve_list
 from simcore.exporting.lists import LIST_COLUMNS
 from simcore.pipelines.pretraining.training_sets import OPENSET, TARGET
+from simcore.reuse.records import read_stored_table
 
 Made = dict[str, dict[str, Any]]
 """The newest record of every artefact, by dataset name."""
@@ -43,6 +43,10 @@ def chosen_images(made: Made, what: str, *, given: str | None) -> pd.DataFrame:
         made: The newest records.
         what: `coreset`, `random`, `target`, `x_coreset` or `x_random`.
         given: A list that stands for the coreset, as in `pretraining.coreset`.
+
+    Raises:
+        InputError: If what is needed is not made yet, or the images are not in the manifest.
+        ArtefactError: If it is not what was written.
     """
     picked = what.removeprefix("x_")
     if picked == "target":
@@ -54,20 +58,20 @@ def chosen_images(made: Made, what: str, *, given: str | None) -> pd.DataFrame:
 
 
 def _target(made: Made) -> pd.DataFrame:
-    table = ds.dataset(stored_path(made, "target_manifest")).to_table(
-        list(_MANIFEST), filter=pc.field("split") == "train"
-    )
-    return table.to_pandas().sort_values("key", ignore_index=True)
+    path = stored_path(made, "target_manifest")
+    target = read_stored_table(path, columns=_MANIFEST, where=pc.field("split") == "train")
+    return target.sort_values("key", ignore_index=True)
 
 
 def _picks(made: Made, name: str, *, given: str | None) -> pd.DataFrame:
-    manifest = ds.dataset(stored_path(made, "openset_manifest"))
+    manifest = stored_path(made, "openset_manifest")
     if given is not None:
-        rows = resolve_list(read_list(given), manifest.to_table(list(_MANIFEST)).to_pandas(), path=given)
+        rows = resolve_list(read_list(given), read_stored_table(manifest, columns=_MANIFEST), path=given)
         return rows.assign(**dict.fromkeys(_FACTS))
-    picks = pd.read_parquet(stored_path(made, "coreset_simcore" if name == "coreset" else "coreset_random"))
-    rows = manifest.to_table(list(_MANIFEST), filter=pc.field("key").isin(picks["key"].tolist())).to_pandas()
-    joined = picks[["key", *_FACTS]].merge(rows, on="key", how="left", validate="one_to_one")
+    chosen = stored_path(made, "coreset_simcore" if name == "coreset" else "coreset_random")
+    picks = read_stored_table(chosen, columns=("key", *_FACTS))
+    rows = read_stored_table(manifest, columns=_MANIFEST, where=pc.field("key").isin(picks["key"].tolist()))
+    joined = picks.merge(rows, on="key", how="left", validate="one_to_one")
     lost = joined["uri"].isna()
     if lost.any():
         raise InputError(

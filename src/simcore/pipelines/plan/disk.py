@@ -12,7 +12,9 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from simcore.backbones import create_backbone, feature_dim
+from simcore.backbones.encoder import CARD
 from simcore.disk import Need, embedding_bytes
+from simcore.errors import reading
 from simcore.parameters import (
     ParameterTree,
     RetrievalParameters,
@@ -21,7 +23,7 @@ from simcore.parameters import (
     typed_parameter,
 )
 from simcore.pipelines.recipe import Recipe
-from simcore.reuse.records import stored_path
+from simcore.reuse.records import reading_stored, stored_path
 from simcore.training.planner import state_bytes
 
 _EMBEDDINGS, _ENCODERS, _RETRIEVAL = "_embeddings", "encoders_", "retrieval_encoder"
@@ -47,7 +49,11 @@ def find_needs(pipeline: Pipeline, catalog: CatalogProtocol, tree: ParameterTree
 
     That is embeddings, encoders and the states of the training in progress; the rest is small beside them. Left out is
     what rests on a manifest that `pipeline` has still to make. Costs the reading of two columns of each manifest, and
-    the making of one network of each kind that is to be trained.
+    the making of one network of each kind that is to be trained. Of what is stored names and sizes are compared; its
+    bytes are when the nodes load it.
+
+    Raises:
+        ArtefactError: If a manifest or an encoder is not whole, or cannot be read.
     """
     waiting = pipeline.all_outputs()
     needs = []
@@ -62,29 +68,33 @@ def find_needs(pipeline: Pipeline, catalog: CatalogProtocol, tree: ParameterTree
         for name in node.outputs:
             if _is_embeddings(name):
                 dim = _dim(node, pipeline, catalog)
-                needs += [] if dim is None else [_embeddings(name, path, dim)]
+                needs += [] if dim is None else [_embeddings(name, node, path, dim)]
             elif _is_encoders(name):
                 needs += _trained(name, node, catalog, tree)
     return needs
 
 
-def _embeddings(name: str, manifest: Path, dim: int) -> Need:
+def _embeddings(name: str, node: Node, manifest: Path, dim: int) -> Need:
     rows, key_length = count_rows(manifest)
-    return Need(name.replace("_", " "), embedding_bytes(rows, dim=dim, key_length=key_length))
+    return Need(name.replace("_", " "), embedding_bytes(rows, dim=dim, key_length=key_length), node=node.name)
 
 
 def count_rows(manifest: Path) -> tuple[int, float]:
     """Return the number of training images of a stored manifest, and the mean length of its keys in bytes.
 
     Keys are measured in the first row group.
+
+    Raises:
+        ArtefactError: If it has another size than was written, or cannot be read.
     """
-    file = pq.ParquetFile(manifest)
-    split = file.read(columns=["split"])["split"]
-    if not len(split):
-        return 0, 0.0
-    keys = file.read_row_group(0, columns=["key"])["key"]
-    length = pc.mean(pc.binary_length(keys)).as_py()
-    return int(pc.sum(pc.equal(split, "train")).as_py()), float(length or 0)
+    with reading_stored(manifest, digests_up_to=0):
+        file = pq.ParquetFile(manifest)
+        split = file.read(columns=["split"])["split"]
+        if not len(split):
+            return 0, 0.0
+        keys = file.read_row_group(0, columns=["key"])["key"]
+        length = pc.mean(pc.binary_length(keys)).as_py()
+        return int(pc.sum(pc.equal(split, "train")).as_py()), float(length or 0)
 
 
 def _dim(node: Node, pipeline: Pipeline, catalog: CatalogProtocol) -> int | None:
@@ -95,12 +105,19 @@ def _dim(node: Node, pipeline: Pipeline, catalog: CatalogProtocol) -> int | None
     maker = next((other for other in pipeline.nodes if encoder in other.outputs), None)
     if maker is None:
         path = stored_path(catalog.get(encoder))
-        return None if path is None else int(json.loads((path / "card.json").read_text())["dim"])
+        return None if path is None else _stored_dim(path)
     settings = _training(maker, catalog)
     if settings is None or (isinstance(settings, RetrievalParameters) and settings.encoder is not None):
         return None
     with torch.device("meta"):
         return feature_dim(create_backbone(settings.backbone, image_size=224))
+
+
+def _stored_dim(encoder: Path) -> int:
+    card = encoder / CARD
+    again = f"remove {encoder.parent}, and the stage that made it makes it again"
+    with reading_stored(encoder, digests_up_to=0), reading(card, advice=again):
+        return int(json.loads(card.read_text(encoding="utf-8"))["dim"])
 
 
 def _training(node: Node, catalog: CatalogProtocol) -> TrainingParameters | None:
@@ -126,7 +143,7 @@ def _trained(name: str, node: Node, catalog: CatalogProtocol, tree: ParameterTre
     )
     seeds = 1 if name.startswith(_RETRIEVAL) else len(tree.comparison.seeds)
     words = name.replace("_", " ")
-    return [Need(words, seeds * encoder), Need(f"states of training {words}", states, lasting=False)]
+    return [Need(words, seeds * encoder), Need(f"states of training {words}", states, lasting=False, node=node.name)]
 
 
 @lru_cache(maxsize=64)

@@ -23,10 +23,12 @@ from simcore.parameters import (
     RuntimeParameters,
     SelectionParameters,
 )
+from simcore.pipelines.arm_settings import adapt_selection
 from simcore.pipelines.arms import SELECTED
 from simcore.pipelines.plan.table import ALONE, Probe, cost_row, format_plan, ratios
 from simcore.pipelines.pretraining.nodes import PURPOSES
 from simcore.pipelines.recipe import Recipe
+from simcore.reuse.reading import never_reused
 from simcore.selection import budget_in_images
 from simcore.training import Beside
 from simcore.training.planner import measure_speed
@@ -35,6 +37,7 @@ from simcore.training.sizes import STOPPED, ArmSize, coreset_size, costliest_siz
 LOGGER = logging.getLogger(__name__)
 
 
+@never_reused
 def plan_costs(
     target_manifest: pd.DataFrame,
     openset_manifest: pd.DataFrame,
@@ -157,7 +160,7 @@ def _arm_size(settings: ArmParameters, pool: pd.DataFrame, n_target: int, *, sel
         return ArmSize(len(pool), exact=True, reason="the whole open-set")
     if settings.openset == "labels":
         return ArmSize(len(pool), exact=False, reason="the whole open-set; its labels decide")
-    chosen = settings.selection(selection)
+    chosen = adapt_selection(selection, settings)
     if settings.ratio is not None:
         return ArmSize(int(settings.ratio * len(pool)), exact=True, reason=f"{settings.ratio:.2%} of the open-set")
     budget = budget_in_images(chosen.budget, n_openset=len(pool), n_target=n_target)

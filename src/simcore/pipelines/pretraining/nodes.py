@@ -21,6 +21,7 @@ from simcore.parameters import (
     RuntimeParameters,
     SelectionParameters,
 )
+from simcore.pipelines.arm_settings import adapt_clustering
 from simcore.pipelines.arms import SELECTED
 from simcore.pipelines.pretraining.reselection import plan_reselections
 from simcore.pipelines.pretraining.same_training import adopt_training, describe_training
@@ -252,7 +253,7 @@ def pretrain_coreset(
             openset_manifest=allowed,
             images=images,
             embedding=embedding,
-            clustering=settings.clustering(clustering, n_target=recipe.n_target),
+            clustering=adapt_clustering(clustering, settings, n_target=recipe.n_target),
             selection=selection,
             seed=seed,
         )

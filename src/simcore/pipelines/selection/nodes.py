@@ -16,6 +16,7 @@ from simcore.embeddings import Embeddings
 from simcore.errors import InputError
 from simcore.exporting.lists import read_list
 from simcore.parameters import AUDIT, PUBLISHED, ArmParameters, RuntimeParameters, SelectionParameters
+from simcore.pipelines.arm_settings import adapt_selection
 from simcore.published.oracle import oracle_classes
 from simcore.reuse.reading import Condition, reads_only_if
 from simcore.selection import (
@@ -167,7 +168,7 @@ def cut_coreset(
 
     It is cut from the rounds of its centroids; the open-set is scanned again only for more images than these have.
     """
-    wanted = settings.selection(selection)
+    wanted = adapt_selection(selection, settings)
     try:
         picked = _some(replay(rounds, **_rules(wanted), n_target=int(centroids.sizes.sum())))
     except TooFewRoundsError:
