@@ -117,7 +117,7 @@ ROWS = (
             f"{_FAULTS}/test_half_made.py::test_a_run_passes_half_made_versions_by",
             "tests/datasets/test_atomic.py::test_failed_save_leaves_the_previous_version_the_latest",
             "tests/datasets/test_atomic.py::test_killed_save_leaves_no_version",
-            "tests/reuse/test_twins.py::test_half_of_an_artefact_is_not_taken_over",
+            "tests/reuse/test_twins.py::test_what_is_not_whole_is_not_taken_over",
         ),
     ),
     Row(

@@ -22,8 +22,9 @@ from tests.projects import run_here, session_here
 SPACE = 2**17
 
 
-def test_needs_are_what_the_job_has_written(finished, small_data):
-    with session_here(finished, params=small_data) as session:
+def needs_of(root, params):
+    """Return what the job will write from the manifests on, by words."""
+    with session_here(root, params=params) as session:
         context = session.load_context()
         tree = check_parameters(dict(context.config_loader["parameters"]))
         manifests = pipelines["ingestion"].all_outputs()
@@ -31,7 +32,11 @@ def test_needs_are_what_the_job_has_written(finished, small_data):
         left = sum(
             (pipelines["__default__"].filter(node_names=[node.name]) for node in nodes[1:]), start=nodes_of(nodes)
         )
-        needs = {need.what: need for need in find_needs(left, context._get_catalog(), tree)}
+        return {need.what: need for need in find_needs(left, context._get_catalog(), tree)}
+
+
+def test_needs_are_what_the_job_has_written(finished, small_data):
+    needs = needs_of(finished, small_data)
     for what, name in (
         ("target embeddings", "target_embeddings"),
         ("openset embeddings", "openset_embeddings"),
@@ -46,6 +51,14 @@ def test_needs_are_what_the_job_has_written(finished, small_data):
     )
     states = [need.bytes for need in needs.values() if not need.lasting]
     assert total_bytes(list(needs.values())) == sum(need.bytes for need in lasting) + max(states)
+
+
+def test_states_of_all_seeds_lie_there_at_once(finished, small_data):
+    one, three = (needs_of(finished, {**small_data, "comparison": {"seeds": seeds}}) for seeds in ([0], [0, 1, 2]))
+    for what in ("states of training encoders x", "encoders x"):
+        assert three[what].bytes == 3 * one[what].bytes
+    retrieval = "states of training retrieval encoder"
+    assert three[retrieval] == one[retrieval]
 
 
 ARMS = ("x", "random", "simcore")

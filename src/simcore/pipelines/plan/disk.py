@@ -143,7 +143,11 @@ def _trained(name: str, node: Node, catalog: CatalogProtocol, tree: ParameterTre
     )
     seeds = 1 if name.startswith(_RETRIEVAL) else len(tree.comparison.seeds)
     words = name.replace("_", " ")
-    return [Need(words, seeds * encoder), Need(f"states of training {words}", states, lasting=False, node=node.name)]
+    # The states of a seed stay until those of all are encoders.
+    return [
+        Need(words, seeds * encoder),
+        Need(f"states of training {words}", seeds * states, lasting=False, node=node.name),
+    ]
 
 
 @lru_cache(maxsize=64)
