@@ -31,6 +31,7 @@ def heard(*, after: Collection[str] = (), patience: float = 10.0, again_after: f
         again_after: Seconds between looks whether the interrupt was lost.
 
     Example:
+        >>> _ = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
         >>> try:
         ...     with heard(again_after=0.05):
         ...         try:

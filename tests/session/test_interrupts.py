@@ -3,10 +3,19 @@
 import signal
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from simcore.interrupts import heard
+
+
+@pytest.fixture(autouse=True)
+def as_in_a_terminal() -> Iterator[None]:
+    """Answer Ctrl-C as Python does; what was started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 class Loses:

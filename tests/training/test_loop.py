@@ -201,7 +201,9 @@ def test_ctrl_c_ends_the_workers(settings, tmp_path):
     """SIGINT to the whole group, as a terminal sends it: one traceback, no process left."""
     longer = settings.model_copy(update={"steps": 10_000, "workers": 2})
     script = KILLED_RUN.format(settings=longer.model_dump_json(), workdir=str(tmp_path / "work"))
-    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, start_new_session=True)
+    # What was started in the background ignores Ctrl-C otherwise.
+    command = ["env", "--default-signal=INT", sys.executable, "-c", script]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("work/*/*.pt")) and time.monotonic() < deadline:
         time.sleep(0.02)
