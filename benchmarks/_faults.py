@@ -30,7 +30,7 @@ ROWS = (
         "duration; six in turn on each of four data roots",
         "the same command ends with the same coreset, embeddings and metrics to the last bit as an undisturbed job; no "
         "temporary file is left; MLflow says KILLED of each try that had opened a run",
-        (f"{_FAULTS}/test_killed.py",),
+        (f"{_FAULTS}/test_killed.py", "tests/session/test_tracking_store.py"),
     ),
     Row(
         "a training or extraction is killed",

@@ -22,6 +22,7 @@ from simcore.logical_run import is_job
 from simcore.parameters import ParameterTree, check_parameters
 from simcore.processes import this_process
 from simcore.tracking import Tracker, current_tracker, flatten, set_tracker
+from simcore.tracking_store import create_store
 
 LOGGER = logging.getLogger(__name__)
 
@@ -119,11 +120,15 @@ class TrackingHook:
         self._of_variants: dict[str, dict[str, Any]] = {}
         self._nodes_run = 0
 
-    @hook_impl
+    @hook_impl(tryfirst=True)  # kedro-mlflow opens the store
     def after_context_created(self, context: KedroContext) -> None:
-        """Remember what the run's tags and columns need."""
+        """Make the store of MLflow if it is missing; remember what the run's tags and columns need."""
         self._project = Path(context.project_path)
         tree = check_parameters(raw_parameters(context))
+        create_store(
+            context.config_loader["mlflow"]["server"]["mlflow_tracking_uri"],
+            lock=Path(tree.runtime.work_dir) / "locks" / "tracking.lock",
+        )
         self._parameters = flatten(told(tree))
         self._of_variants = {
             arm: flatten(tree.variants[settings.variant].model_dump(mode="json"))
