@@ -3,9 +3,11 @@
 import logging
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from kedro.config import MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
@@ -125,10 +127,9 @@ class TrackingHook:
         """Make the store of MLflow if it is missing; remember what the run's tags and columns need."""
         self._project = Path(context.project_path)
         tree = check_parameters(raw_parameters(context))
-        create_store(
-            context.config_loader["mlflow"]["server"]["mlflow_tracking_uri"],
-            lock=Path(tree.runtime.work_dir) / "locks" / "tracking.lock",
-        )
+        with suppress(MissingConfigException):  # then kedro-mlflow has a place of its own
+            uri = context.config_loader["mlflow"]["server"]["mlflow_tracking_uri"]
+            create_store(uri, lock=Path(tree.runtime.work_dir) / "locks" / "tracking.lock")
         self._parameters = flatten(told(tree))
         self._of_variants = {
             arm: flatten(tree.variants[settings.variant].model_dump(mode="json"))

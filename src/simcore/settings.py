@@ -71,5 +71,7 @@ CONFIG_LOADER_ARGS = {
     "default_run_env": "local",
     # Soft: `--params selection.tau=0.9` changes that one value and leaves its siblings.
     "merge_strategy": {"parameters": "soft", "globals": "soft", "mlflow": "soft"},
+    # As kedro-mlflow sets it; the store is looked for before that.
+    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
     "custom_resolvers": {"from_root": _from_root, "tracking_uri": _tracking_uri},
 }
