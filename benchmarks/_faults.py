@@ -27,7 +27,7 @@ ROWS = (
     Row(
         "the whole job is killed",
         "`kedro run` and its workers get SIGKILL at 24 seeded moments, one in each of 24 equal parts of the job's "
-        "duration; six in turn on each of four data roots",
+        "duration; six in turn on each of four data roots; and while MLflow's database is made",
         "the same command ends with the same coreset, embeddings and metrics to the last bit as an undisturbed job; no "
         "temporary file is left; MLflow says KILLED of each try that had opened a run",
         (f"{_FAULTS}/test_killed.py", "tests/session/test_tracking_store.py"),
