@@ -149,6 +149,6 @@ def _is_read_as(text: str, params: Mapping[str, object]) -> bool:
     items = [item.strip() for item in text.split(",") if item.strip()]
     try:
         found: Any = OmegaConf.to_container(OmegaConf.from_dotlist(items))
-    except (yaml.YAMLError, OmegaConfBaseException, ValueError):
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError, LookupError, TypeError, AttributeError):
         return False
     return flatten(found) == params

@@ -4,7 +4,7 @@ import shlex
 
 import click
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kedro.framework.cli.utils import _split_params
 from kedro.framework.project import pipelines
@@ -75,6 +75,7 @@ values = st.recursive(scalars | st.lists(scalars | mappings), st.lists, max_leav
 
 
 @settings(deadline=None, max_examples=500)
+@example({"run_id": ",["})
 @given(st.dictionaries(st.sampled_from(["run_id", "method", "arms", "data_root"]), values, min_size=1))
 def test_a_command_gives_kedro_the_values_that_it_was_made_with(params):
     try:
